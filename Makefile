@@ -1,0 +1,194 @@
+# Everything that is done with this repository is a target here. `make` lists them.
+#
+# Set-up is kept in stamp files under .build/stamps, so that a run without changes costs no time.
+# Nothing is installed outside the checkout, with two exceptions: ansible-test keeps its environments under
+# ~/.ansible/test, and `integration`, as root on Debian and the like, installs missing $(SYSTEM_PACKAGES).
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Settings, all of which can be given on the command line: make site PYTHON=python3.12
+PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13 python3.14,$(shell \
+	$(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+ANSIBLE_ARGS ?=
+PYTEST_ARGS ?=
+TARGETS ?=
+SANITY_ARGS ?=
+INTEGRATION_ARGS ?=
+BENCH_ARGS ?=
+NOX_ARGS ?=
+SYSTEM_PACKAGES ?= iproute2 openssh-server
+
+ROOT := $(CURDIR)
+BUILD := .build
+STAMPS := $(BUILD)/stamps
+VENV := .venv
+BIN := $(VENV)/bin
+COLLECTIONS := $(BUILD)/collections
+LINK := $(COLLECTIONS)/ansible_collections/kwok/sim
+RESULTS := $(BUILD)/results
+TEST_TREE := $(BUILD)/test/ansible_collections/kwok/sim
+
+# The collection in the checkout is the one that is used, whatever is installed elsewhere.
+export ANSIBLE_CONFIG := $(ROOT)/ansible.cfg
+export ANSIBLE_COLLECTIONS_PATH := $(ROOT)/$(COLLECTIONS)
+export PATH := $(ROOT)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# $(call stage,TITLE) opens a recipe: prints a heading, and at the end how long it took; `make test` sums up what it leaves.
+stage = @trap 'rc=$$?; test $$rc = 0 && how=done || how=FAILED; printf "=== %s: %s after %d s\n" "$(1)" $$how $$SECONDS; \
+	test ! -d $(ROOT)/$(RESULTS) || printf "%s\t%d\t%s\n" $$how $$SECONDS "$(1)" >>$(ROOT)/$(RESULTS)/stages.tsv; exit $$rc' EXIT; \
+	printf '\n=== %s\n' "$(1)";
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@printf '\nSettings: PYTHON, TARGETS (make integration TARGETS="kwok_cluster kwok_kubectl"), and for the\nprograms called: ANSIBLE_ARGS PYTEST_ARGS SANITY_ARGS INTEGRATION_ARGS BENCH_ARGS NOX_ARGS\n'
+
+.PHONY: site
+site: $(STAMPS)/site collection ## Set everything up and bring a cluster up (playbooks/site.yml)
+	$(call stage,Playbook kwok.sim.site) ansible-playbook kwok.sim.site $(ANSIBLE_ARGS)
+
+.PHONY: clean-cluster
+clean-cluster: $(STAMPS)/site collection ## Take the cluster down and remove it (playbooks/teardown.yml)
+	$(call stage,Playbook kwok.sim.teardown) ansible-playbook kwok.sim.teardown $(ANSIBLE_ARGS)
+
+##@ Set-up
+
+.PHONY: venv
+venv: $(STAMPS)/dev ## The virtual environment .venv with everything that development needs
+
+.PHONY: collection
+collection: $(LINK) ## Make the checkout importable as ansible_collections.kwok.sim
+
+$(LINK):
+	@mkdir -p $(@D)
+	@ln -sfn ../../../.. $@
+
+$(BIN)/python:
+	$(call stage,Virtual environment $(VENV)) \
+	if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	rm -rf $(VENV); \
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+		echo "This Python has no ensurepip (Debian: python3-venv); its own pip is used instead."; \
+		rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV); $(PYTHON) -m pip --python $(VENV)/bin/python install pip; }; \
+	$(BIN)/python --version
+
+$(STAMPS)/site: requirements.txt requirements/site.txt | $(BIN)/python
+	$(call stage,Requirements of make site) $(BIN)/python -m pip install --progress-bar off --requirement requirements/site.txt \
+		| { grep --line-buffered -v '^Requirement already satisfied' || true; }; mkdir -p $(@D); touch $@
+
+$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/site
+	$(call stage,Requirements of development) $(BIN)/python -m pip install --progress-bar off --requirement requirements/dev.txt \
+		| { grep --line-buffered -v '^Requirement already satisfied' || true; }; touch $@
+
+.PHONY: system-packages
+system-packages: ## Install the Debian packages that a test needs, where that is possible
+	@tests/tools/system_packages.sh $(SYSTEM_PACKAGES)
+
+.PHONY: test-tree
+test-tree: $(STAMPS)/dev
+	@$(BIN)/python tests/tools/copy_tree.py . $(TEST_TREE)
+	@$(BIN)/python tests/tools/pip_bootstrap.py
+
+##@ Checks
+
+CHECKS := lint unit repository sanity integration
+
+.PHONY: test
+test: $(STAMPS)/dev collection ## Set everything up and run every check and test; all run, whichever fails
+	@rm -rf $(RESULTS); mkdir -p $(RESULTS); rc=0; \
+	$(MAKE) --keep-going $(CHECKS) || rc=$$?; \
+	printf '\n=== make test: %d min %d s\n' $$((SECONDS / 60)) $$((SECONDS % 60)); \
+	$(BIN)/python tests/tools/summary.py $(RESULTS) || rc=$$?; \
+	exit $$rc
+
+.PHONY: lint
+lint: ruff typecheck yamllint ansible-lint docs-lint changelog-lint licences extra-checks ## Every check that reads the sources only, except sanity
+
+.PHONY: ruff
+ruff: $(STAMPS)/dev
+	$(call stage,ruff) ruff check . && ruff format --check .
+
+.PHONY: format
+format: $(STAMPS)/dev ## Sort imports, apply safe fixes and format with ruff
+	@ruff check --fix . ; ruff format .
+
+.PHONY: typecheck
+typecheck: $(STAMPS)/dev collection ## mypy
+	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/roles -name '*.py') \
+		| sed 's#^$(LINK)/##'
+
+.PHONY: yamllint
+yamllint: $(STAMPS)/dev
+	$(call stage,yamllint) yamllint --strict .
+
+.PHONY: ansible-lint
+ansible-lint: $(STAMPS)/dev collection
+	$(call stage,ansible-lint) ansible-lint --offline --nocolor
+
+.PHONY: docs-lint
+docs-lint: $(STAMPS)/dev collection
+	$(call stage,antsibull-docs) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs self \
+		--skip-rstcheck $(LINK)
+
+.PHONY: changelog-lint
+changelog-lint: $(STAMPS)/dev
+	$(call stage,antsibull-changelog) antsibull-changelog lint
+
+.PHONY: licences
+licences: $(STAMPS)/dev
+	$(call stage,reuse) reuse lint --lines
+
+# The sessions of antsibull-nox that need no environment of their own; `make nox` runs them all.
+.PHONY: extra-checks
+extra-checks: $(STAMPS)/dev
+	$(call stage,antsibull-nox) nox --session antsibull-nox-config extra-checks
+
+.PHONY: sanity
+sanity: $(STAMPS)/dev test-tree ## ansible-test sanity, every test, nothing ignored
+	$(call stage,ansible-test sanity) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	cd $(TEST_TREE); rm -rf tests/output/junit; rc=0; \
+	ansible-test sanity --color no --python "$$python" --junit $(SANITY_ARGS) </dev/null || rc=$$?; \
+	mkdir -p $(ROOT)/$(RESULTS)/sanity; cp -a tests/output/junit/. $(ROOT)/$(RESULTS)/sanity/; exit $$rc
+
+.PHONY: unit
+unit: $(STAMPS)/dev collection ## Unit tests
+	$(call stage,Unit tests) pytest tests/unit --junit-xml=$(RESULTS)/unit.xml $(PYTEST_ARGS)
+
+.PHONY: repository
+repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata, documentation, the built collection
+	$(call stage,Tests of the repository) pytest tests/repository --junit-xml=$(RESULTS)/repository.xml $(PYTEST_ARGS)
+
+.PHONY: integration
+integration: $(STAMPS)/dev test-tree system-packages ## Integration tests against real clusters; TARGETS selects
+	$(call stage,ansible-test integration) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
+	cd $(TEST_TREE); rm -rf tests/output/junit; rc=0; \
+	ansible-test integration --color no --continue-on-error --python "$$python" $(INTEGRATION_ARGS) $(TARGETS) </dev/null || rc=$$?; \
+	mkdir -p $(ROOT)/$(RESULTS)/integration; cp -a tests/output/junit/. $(ROOT)/$(RESULTS)/integration/; exit $$rc
+
+##@ More
+
+.PHONY: bench
+bench: $(STAMPS)/dev collection ## Benchmarks
+	$(call stage,Benchmarks) python -m bench $(BENCH_ARGS)
+
+.PHONY: docs
+docs: $(STAMPS)/dev collection ## Reference pages of the collection's content, as reStructuredText in .build/docs
+	$(call stage,Documentation) rm -rf $(BUILD)/docs; mkdir -p -m 0755 $(BUILD)/docs; \
+	antsibull-docs collection --use-current --fail-on-error --dest-dir $(BUILD)/docs kwok.sim
+
+.PHONY: nox
+nox: $(STAMPS)/dev ## The checks of antsibull-nox, each in an environment of its own
+	$(call stage,antsibull-nox) nox $(NOX_ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that make has made in the checkout (no cluster, no cache of executables)
+	rm -rf $(BUILD) $(VENV) .ansible .hypothesis .mypy_cache .nox .pytest_cache .ruff_cache

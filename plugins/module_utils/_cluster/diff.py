@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes as text for diff mode: one entry a line, texts of several lines as they are.
+
+Private to the collection C(kwok.sim): no stable interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .plan import Change
+
+_WIDTH = 10_000  # No line is folded: a diff compares lines.
+
+
+def as_diff(changes: Iterable[Change]) -> dict[str, str]:
+    """``before`` and ``after`` of all changes, as Ansible's diff mode takes them."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for change in changes:
+        title = f"{change.kind} {change.name}"
+        if change.before is not None:
+            before[title] = change.before
+        if change.after is not None:
+            after[title] = change.after
+    return {"before": _as_text(before), "after": _as_text(after)}
+
+
+def _as_text(values: dict[str, Any]) -> str:
+    if not values:
+        return ""
+    # Imported where diff mode is on, and nowhere else; its absence has been told by then.
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Dumps texts of several lines as literal blocks."""
+
+    def represent_text(dumper: Any, text: str) -> Any:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    Dumper.add_representer(str, represent_text)
+    return str(yaml.dump(values, Dumper=Dumper, sort_keys=False, default_flow_style=False, width=_WIDTH, allow_unicode=True))

@@ -1,0 +1,253 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``kwok_cluster``: from what is there to what is asked for.
+
+Private to the collection C(kwok.sim): no stable interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .._errors import SimError
+from .._runtimes.base import Runtime
+from . import components, executables, exports, joined, place
+from .carry_out import Carrier, Progress, now, observe
+from .component import Component, Executable
+from .components import ADMIN, CA, Facts
+from .description import describe
+from .layout import Layout
+from .plan import Change, Desired, Run, as_json, plan
+from .port_allocation import control_plane_ports
+from .record import Record, load_record, load_required, save_record
+from .runtimes import runtime_of
+from .spec import KUBE_APISERVER, ClusterSpec, parse, refuse_in_place
+
+
+@dataclass
+class Outcome:
+    """What a run did, or in check mode would do.
+
+    Attributes:
+        changes: The plan, carried out.
+        cluster: The cluster as it is now, for the module's return value; ``None`` where there is none.
+    """
+
+    changes: list[Change] = field(default_factory=list)
+    cluster: dict[str, Any] | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether there was anything to do."""
+        return bool(self.changes)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How a run goes about its work.
+
+    Attributes:
+        check_mode: Change nothing; the outcome tells what would be done.
+        wait: Return when everything that should run is ready.
+        wait_timeout: Seconds for that.
+        progress: Takes a line about what is being done.
+    """
+
+    check_mode: bool = False
+    wait: bool = True
+    wait_timeout: float = 120.0
+    progress: Progress = lambda text: None
+
+
+def ensure(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
+    """Make a cluster present or started.
+
+    Args:
+        params: The module's parameters, see ``spec.CLUSTER_ARGUMENTS``.
+
+    Raises:
+        SimError: An option is at fault, and nothing has been changed; or a component does not become ready.
+    """
+    spec = parse(params)
+    place.check_place(layout)
+    with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
+        record = place.load_own(layout)
+        removal = _removal(record, spec, params["recreate"])
+        runtime = runtime_of(layout, spec.runtime)
+        runtime.check()
+        known = record.versions if record else {}
+        programs = executables.obtain(spec, spec.components, known, check_mode=mode.check_mode, progress=mode.progress)
+        _check_arguments(spec, record, programs)
+        if removal:
+            if not mode.check_mode:
+                _remove(layout, record, mode)
+            record = None
+        outcome = _converge(layout, spec, record, params["state"] == "started", runtime, programs, mode)
+        outcome.changes = removal + outcome.changes
+        return outcome
+
+
+def stop(layout: Layout, mode: Mode) -> Outcome:
+    """Stop all of a cluster, joined components included; its objects stay.
+
+    Raises:
+        SimError: There is no such cluster.
+    """
+    load_required(layout)
+    with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
+        record = load_required(layout)
+        runtime = runtime_of(layout, record.runtime)
+        seen = runtime.observe()
+        order = [*(name for name in seen if name not in record.components), *reversed(record.components)]
+        changes = [
+            Change("stop", "component", name, f"runs (pid {seen[name].pid})", {"status": seen[name].status}, {"status": "stopped"})
+            for name in order
+            if name in seen and (seen[name].status in ("running", "starting") or seen[name].pid is not None)
+        ]
+        if not mode.check_mode:
+            for change in changes:
+                mode.progress(f"stop {change.name}")
+                runtime.stop(change.name)
+            runtime.shutdown()
+            if record.state != "stopped":
+                record.state = "stopped"
+                save_record(layout, record)
+        return Outcome(changes, describe(layout, record, runtime))
+
+
+def remove(layout: Layout, mode: Mode) -> Outcome:
+    """Leave nothing of a cluster behind, whatever state things are in.
+
+    Raises:
+        SimError: The directory is another user's, or no cluster of ours.
+    """
+    place.check_owner(layout)
+    if not layout.root.exists():
+        return Outcome()
+    with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
+        if not layout.root.exists():
+            return Outcome()
+        if place.is_foreign(layout):
+            raise SimError(
+                f"{layout.root} is no cluster of kwok.sim: it holds no {layout.record.name}",
+                option="base_dir",
+                remedy="Remove the directory by hand if nobody needs it",
+            )
+        try:
+            record = load_record(layout)
+        except SimError:
+            # A damaged record still marks the directory as ours.
+            record = None
+        if not mode.check_mode:
+            _remove(layout, record, mode)
+        before = {"cluster": layout.name, "directory": str(layout.root)}
+        return Outcome([Change("remove", "cluster", layout.name, "is there", before)])
+
+
+def _remove(layout: Layout, record: Record | None, mode: Mode) -> None:
+    mode.progress(f"remove cluster {layout.name}")
+    runtime_of(layout, record.runtime if record else "binary").shutdown()
+    if record:
+        context = ClusterSpec.from_dict(record.spec).context
+        for path in record.exports:
+            exports.withdraw(path, context)
+    place.clear(layout)
+
+
+def _removal(record: Record | None, spec: ClusterSpec, recreate: bool) -> list[Change]:
+    """The removal of a cluster that cannot become in place what is asked for; empty if it can.
+
+    Raises:
+        SimError: It cannot, and ``recreate`` is off.
+    """
+    refusal = refuse_in_place(ClusterSpec.from_dict(record.spec), spec) if record else None
+    if refusal is None:
+        return []
+    if not recreate:
+        raise refusal
+    return [Change("remove", "cluster", spec.name, f"{refusal.option} {refusal.message}", {"cluster": spec.name})]
+
+
+def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executables.Programs) -> None:
+    """Raise a SimError for a flag or feature gate that a program does not know. Programs are asked only about what is new."""
+    before = ClusterSpec.from_dict(record.spec) if record else ClusterSpec()
+    for name, flags in spec.extra_args.items():
+        if name in programs.executables and flags != before.extra_args.get(name):
+            executables.check_flags(name, programs.executables[name], [flag for flag, value in flags.items() if value is not None])
+    if spec.kube_feature_gates != before.kube_feature_gates or spec.kube_version != before.kube_version:
+        executables.check_feature_gates(programs.executables[KUBE_APISERVER], spec.kube_feature_gates)
+
+
+def _converge(
+    layout: Layout, spec: ClusterSpec, record: Record | None, start: bool, runtime: Runtime, programs: executables.Programs, mode: Mode
+) -> Outcome:
+    known = record or Record(spec.name, runtime=spec.runtime)
+    seen = runtime.observe() if record else {}
+    chosen = control_plane_ports(spec, known, seen, layout)
+    facts = Facts(layout, chosen, {**programs.executables, **joined_executables(known)}, programs.versions)
+    desired = _desired(spec, known, facts, start)
+    server = components.server_url(spec, facts)
+    observed = observe(layout, desired, seen, exports.problems(spec, layout, server))
+    changes: list[Change] = []
+    if record is None:
+        changes.append(
+            Change("create", "cluster", spec.name, "is not there yet", None, {"cluster": spec.name, "directory": str(layout.root)})
+        )
+    changes += plan(known.components, observed, desired, now())
+    reason = f"the context {spec.context} is no longer wanted there"
+    changes += [Change("remove", "kubeconfig", path, reason, {"path": path}) for path in known.exports if path != spec.kubeconfig]
+    if mode.check_mode:
+        return Outcome(changes, describe(layout, record, runtime) if record else None)
+
+    updated = replace(
+        known,
+        state="started" if start else known.state,
+        spec=as_json(spec.as_dict()),
+        ports=chosen,
+        versions={**known.versions, **programs.known},
+        # What an interrupted run may leave in the user's files is known to the next one.
+        exports={**known.exports, **({spec.kubeconfig: "merge" if spec.kubeconfig_merge else "own"} if spec.kubeconfig else {})},
+    )
+    if record is None:
+        place.make(layout)
+    if updated != record:
+        save_record(layout, updated)
+    carrier = Carrier(layout, runtime, updated, mode.wait_timeout, mode.progress)
+    carrier.carry_out(changes, desired, server)
+    exported = {path: how for path, how in updated.exports.items() if path == spec.kubeconfig}
+    if exported != updated.exports:
+        updated.exports = exported
+        save_record(layout, updated)
+    if start and mode.wait:
+        carrier.await_ready(tuple(item for item in desired.components if desired.run[item.name] == "run"))
+    return Outcome(changes, describe(layout, updated, runtime))
+
+
+def _desired(spec: ClusterSpec, record: Record, facts: Facts, start: bool) -> Desired:
+    others: list[Component] = []
+    wanted = list(components.certificates(spec))
+    core = components.render(spec, facts)
+    run: dict[str, Run] = {item.name: "run" if start else "keep" for item in core}
+    for declaration in record.declarations.values():
+        item = joined.render(declaration, spec, facts)
+        others.append(item)
+        wanted += joined.certificates(declaration, spec)
+        run[item.name] = "run" if start and declaration["state"] in ("started", "restarted") else "keep"
+    paths = (str(facts.layout.kubeconfig), *((spec.kubeconfig,) if spec.kubeconfig else ()))
+    return Desired(tuple(wanted), (*core, *others), run, True, paths, (CA, ADMIN))
+
+
+def joined_executables(record: Record) -> dict[str, Executable]:
+    """The programs of the joined components as they are on disk now; one that has gone is left as it was recorded."""
+    found: dict[str, Executable] = {}
+    for name in record.declarations:
+        plain = (record.components.get(name) or {}).get("executable")
+        if plain:
+            there = Path(plain["path"]).is_file()
+            found[name] = Executable(plain["path"], executables.fingerprint(plain["path"]) if there else plain["fingerprint"])
+    return found

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which ports a cluster and its joined components get: those asked for, those they have, or free ones.
+
+Private to the collection C(kwok.sim): no stable interface.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .._errors import SimError
+from . import components, joined, ports
+from .component import ObservedComponent
+from .layout import Layout
+from .record import Record, list_clusters, load_record
+from .spec import ETCD, PORT_OPTIONS, ClusterSpec
+
+Seen = Mapping[str, ObservedComponent]
+
+
+def control_plane_ports(spec: ClusterSpec, record: Record, seen: Seen, layout: Layout) -> dict[str, int]:
+    """Name of a port to its number, those of joined components included.
+
+    Raises:
+        SimError: A port is taken; names its option.
+    """
+    address = components.local_address(spec)
+    hosts = {name: "127.0.0.1" if name == "etcd-metrics" else address for name in PORT_OPTIONS if _owner(name) in spec.components}
+    hosts["kube-apiserver"] = spec.bind_address
+    kept = {name: number for name, number in record.ports.items() if name in hosts or "/" in name}
+    wanted = {**kept, **{name: number for name, number in spec.ports.items() if name in hosts}}
+    for name, host in hosts.items():
+        if name in wanted and not _is_ours(wanted[name], record, seen):
+            _check(wanted[name], host, PORT_OPTIONS[name])
+    return {**wanted, **_choose({name: host for name, host in hosts.items() if name not in wanted}, wanted.values(), layout)}
+
+
+def joined_ports(declaration: Mapping[str, Any], record: Record, seen: Seen, layout: Layout) -> dict[str, int]:
+    """``record.ports`` with those of one joined component as it wants them now.
+
+    Raises:
+        SimError: A port is taken.
+    """
+    name = declaration["name"]
+    others = {key: number for key, number in record.ports.items() if not key.startswith(f"{name}/")}
+    own: dict[str, int] = {}
+    choose: dict[str, str] = {}
+    for port in declaration["ports"]:
+        key = joined.port_key(name, port["name"])
+        number = port["number"] or record.ports.get(key)
+        if not number:
+            choose[key] = port["host"]
+            continue
+        for other, taken in {**others, **own}.items():
+            if taken == number:
+                raise SimError(f"{number} is the port {other} of this cluster", option="ports", remedy="Give another number, or 0")
+        own[key] = number
+        if not _is_ours(number, record, seen):
+            _check(number, port["host"], "ports")
+    return {**others, **own, **_choose(choose, {**others, **own}.values(), layout)}
+
+
+def _is_ours(number: int, record: Record, seen: Seen) -> bool:
+    """Whether a component of this cluster that runs holds the port now."""
+    holders = (seen.get(_owner(name)) for name, held in record.ports.items() if held == number)
+    return any(holder is not None and holder.pid is not None for holder in holders)
+
+
+def _check(number: int, host: str, option: str) -> None:
+    problem = ports.bind_problem(host, number)
+    if problem:
+        raise SimError(f"port {number} on {host} {problem}", option=option, remedy=f"End what uses it, or give another port by {option}")
+
+
+def _choose(wanted: Mapping[str, str], own: Iterable[int], layout: Layout) -> dict[str, int]:
+    if not wanted:
+        return {}
+    taken = set(own)
+    for name in list_clusters(layout.base_dir):
+        # A damaged neighbour must not stop this cluster; its running components hold their ports by themselves.
+        with contextlib.suppress(SimError):
+            other = load_record(Layout(layout.base_dir, name))
+            taken.update(other.ports.values() if other else ())
+    return ports.choose(wanted, taken)
+
+
+def _owner(port: str) -> str:
+    return ETCD if port.startswith("etcd") else port.partition("/")[0]

@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# The role on a second host: namespaces of this test's own, reached over ssh, with a user, home and processes of their own.
+# The host is connected to this one by a pair of virtual interfaces, which stands for the network between them.
+set -euo pipefail
+
+export PATH=$PATH:/usr/sbin:/sbin
+export ANSIBLE_NOCOLOR=1 ANSIBLE_FORCE_COLOR=0 ANSIBLE_STDOUT_CALLBACK=default ANSIBLE_CALLBACK_RESULT_FORMAT=yaml
+user=kwok-second
+uid=60203
+python=${ANSIBLE_TEST_PYTHON_INTERPRETER:-python3}
+
+skip() {
+    echo "SKIPPED role_control_plane: $1"
+    exit 0
+}
+
+[ "$(id -u)" = 0 ] || skip "making namespaces and interfaces needs root"
+for tool in hostname ip mount nsenter setpriv ss ssh ssh-keygen sshd unshare; do
+    command -v "$tool" > /dev/null || skip "$tool is missing (Debian: apt-get install iproute2 openssh-client openssh-server util-linux)"
+done
+unshare --net --mount --pid --fork --uts --mount-proc true || skip "this environment does not allow namespaces"
+# The second host shares this one's /usr but not root's home: the Python must be one that any user can run.
+system_python=$(PATH=/usr/local/bin:/usr/bin:/bin command -v python3) || skip "there is no python3 for all users"
+version=$(setpriv --reuid $uid --clear-groups env -i "$system_python" -c '
+import ensurepip, sys
+assert sys.version_info >= (3, 11)
+print("%d.%d" % sys.version_info[:2])
+') || skip "$system_python is older than 3.11 or has no ensurepip (Debian: apt-get install python3-venv)"
+
+work=$(mktemp -d /tmp/kwok-sim-second.XXXXXX)
+chmod 0755 "$work"
+holder=
+init=
+clean_up() {
+    status=$?
+    set +e
+    # The first process of a process namespace takes all others with it, and the last one takes the interface.
+    [ -z "$init" ] || kill -KILL "$init"
+    [ -z "$holder" ] || wait "$holder"
+    rm -rf "$work"
+    exit "$status"
+} 2> /dev/null
+trap clean_up EXIT
+
+# The user, for the second host alone.
+home=$work/home
+mkdir -m 0700 "$home"
+{ cat /etc/passwd; echo "$user:*:$uid:$uid::$home:/bin/bash"; } > "$work/passwd"
+{ cat /etc/group; echo "$user:*:$uid:"; } > "$work/group"
+chown $uid:$uid "$home"
+
+# Keys and configurations of both ends of ssh.
+ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
+ssh-keygen -q -t ed25519 -N '' -f "$work/client_key"
+mkdir -m 0755 "$work/authorized"
+cp "$work/client_key.pub" "$work/authorized/keys"
+echo "[127.0.0.2]:2222 $(cut -d ' ' -f 1,2 "$work/host_key.pub")" > "$work/known_hosts"
+cat > "$work/sshd_config" <<END
+ListenAddress 127.0.0.2:2222
+HostKey $work/host_key
+AuthorizedKeysFile $work/authorized/keys
+AllowUsers $user
+AuthenticationMethods publickey
+StrictModes no
+UsePAM no
+PidFile none
+PrintMotd no
+Subsystem sftp internal-sftp
+END
+
+# A /30 for this run alone: two runs at once have different process ids.
+third=$(($$ / 64 % 256))
+base=$(($$ % 64 * 4))
+here_address=10.203.$third.$((base + 1))
+second_address=10.203.$third.$((base + 2))
+here_link=kws$$
+second_link=kwr$$
+
+unshare --net --mount --pid --fork --uts --mount-proc --kill-child \
+    bash "$PWD/second-host.sh" "$work" "$second_link" "$second_address/30" > "$work/second.log" 2>&1 &
+holder=$!
+until read -r init < "/proc/$holder/task/$holder/children" && [ -n "$init" ]; do sleep 0.1; done
+init=${init%% *}
+# The namespaces are there once init's differ from ours.
+until [ "$(readlink "/proc/$init/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+ip link add "$here_link" type veth peer name "$second_link" netns "$init"
+ip address add "$here_address/30" dev "$here_link"
+ip link set "$here_link" up
+for _ in {1..100}; do
+    [ ! -e "$work/ready" ] || break
+    sleep 0.1
+done
+[ -e "$work/ready" ] || { cat "$work/second.log"; exit 1; }
+
+cat > "$work/inventory.yml" <<END
+all:
+  vars:
+    ansible_host: 127.0.0.2
+    ansible_port: 2222
+    ansible_user: $user
+    ansible_ssh_private_key_file: $work/client_key
+    ansible_ssh_common_args: >-
+      -o UserKnownHostsFile=$work/known_hosts -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
+      -o ProxyCommand="bash $PWD/through.sh $init %h %p"
+    ansible_control_path_dir: $work/control
+    # The second host cannot reach a package index.
+    control_plane_pip_arguments: [--no-index, --find-links, $work/wheels]
+simulation:
+  hosts:
+    second:
+      control_plane_fetch_kubeconfig: true
+      control_plane_fetched_kubeconfig: $work/fetched/{host}-{cluster}.yaml
+      control_plane_fetched_address: $second_address
+      control_plane_defaults:
+        wait_timeout: 300
+      control_plane_clusters:
+        - name: open
+          bind_address: 0.0.0.0
+          kube_apiserver_cert_sans: [$second_address]
+        - name: closed
+          disable: [kube-scheduler, kube-controller-manager]
+END
+
+# The same host by other names, each with something wrong in its variables.
+cat > "$work/refusals.yml" <<END
+refusals:
+  hosts:
+    same-names:
+      control_plane_clusters: [{name: same}, {name: same}]
+      test_message: two clusters of same-names have the same name
+    no-label:
+      control_plane_clusters: [{name: No_Label}]
+      test_message: No_Label is no DNS label
+    unknown-option:
+      control_plane_clusters: [{name: kwok, no_such_option: 1}]
+      test_message: no_such_option
+    full-disk:
+      control_plane_min_free_mib: 1000000000
+      test_message: "control_plane_min_free_mib: 1000000000 MiB are wanted"
+    no-python:
+      control_plane_python: /usr/bin/false
+      test_message: "control_plane_python: /usr/bin/false is missing"
+    nothing-installed:
+      control_plane_install: false
+      test_message: control_plane_install is false
+    untrusted-name:
+      control_plane_clusters: [{name: kwok, bind_address: 0.0.0.0}]
+      control_plane_fetch_kubeconfig: true
+      control_plane_fetched_address: elsewhere.example
+      test_message: Add elsewhere.example to kube_apiserver_cert_sans
+END
+
+playbook() {
+    ansible-playbook -i "$work/inventory.yml" -i "$work/refusals.yml" -e "kwok_hosts=simulation test_work=$work test_home=$home test_user=$user test_uid=$uid" "$@"
+}
+
+# A playbook's run in which nothing may change.
+unchanged() {
+    playbook "$@" | tee "$work/output"
+    grep -E '^second .* changed=0 .* failed=0 ' "$work/output"
+}
+
+stage() {
+    printf '\n##### %s (%s s)\n' "$1" "$SECONDS"
+}
+
+stage "Wheels for Python $version and executables for the second host"
+"$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version "$version" \
+    --requirement ../../../../roles/control_plane/files/requirements.txt --dest "$work/wheels"
+playbook prepare.yml "$@"
+
+stage "Bad input is refused before anything is touched"
+playbook refusals.yml "$@"
+
+stage "Check mode changes nothing"
+playbook kwok.sim.site --check "$@"
+[ ! -e "$home/.local" ]
+
+stage "Two clusters"
+playbook kwok.sim.site "$@"
+
+stage "Two clusters, once more"
+unchanged kwok.sim.site "$@"
+
+stage "What is reachable from where, and what was left alone"
+playbook verify.yml "$@"
+
+stage "Teardown"
+playbook kwok.sim.teardown "$@"
+unchanged kwok.sim.teardown "$@"
+playbook gone.yml "$@"
+stage "Passed"

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Print what ``make test`` found: each stage with its time, the tests that failed, and the counts as the last line.
+
+Usage: ``summary.py DIRECTORY``. Reads what the stages leave in the directory: ``stages.tsv`` (outcome, seconds, title), pytest's
+``*.xml``, ``sanity/*.xml`` with one file for each sanity test, and ``integration/*.xml`` with one file for each run of a target,
+which counts as one test. Exit code 1 if anything failed or nothing was tested.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+
+def outcome(elements: list[ET.Element]) -> str:
+    """``failed``, ``skipped`` or ``passed`` for test cases that count as one."""
+    if any(case.find("failure") is not None or case.find("error") is not None for case in elements):
+        return "failed"
+    return "skipped" if all(case.find("skipped") is not None for case in elements) else "passed"
+
+
+def results(directory: Path) -> list[tuple[str, str, str]]:
+    """What was tested, as (kind, name, outcome)."""
+    found = []
+    for path in sorted(directory.rglob("*.xml")):
+        cases = list(ET.parse(path).getroot().iter("testcase"))
+        kind = path.stem if path.parent == directory else path.parent.name
+        if kind == "integration":
+            # The playbook of a target is called after it, with a random suffix.
+            found.append((kind, path.stem.rsplit("-", 2)[0], outcome(cases)))
+        else:
+            found += [(kind, f"{case.get('classname')}::{case.get('name')}", outcome([case])) for case in cases]
+    return found
+
+
+def main(directory: Path) -> int:
+    """Print the summary; returns the exit code."""
+    found = results(directory)
+    stages = [line.split("\t") for line in (directory / "stages.tsv").read_text().splitlines()]
+    for how, seconds, title in stages:
+        print(f"{how:8} {seconds:>5} s  {title}")
+    for kind in sorted({kind for kind, _, _ in found}):
+        counts = Counter(result for each, _, result in found if each == kind)
+        print(f"{kind}: " + ", ".join(f"{counts[result]} {result}" for result in ("passed", "failed", "skipped")))
+    for kind, name, result in found:
+        if result == "failed":
+            print(f"FAILED {kind} {name}")
+    counts = Counter(result for _, _, result in found)
+    broken = [title for how, _, title in stages if how != "done"]
+    if broken and not counts["failed"]:
+        print(f"FAILED without a failed test: {', '.join(broken)}")
+    else:
+        print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    return 1 if broken or counts["failed"] or not counts["passed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
