@@ -1,6 +1,6 @@
 # Everything that is done with this repository is a target here. `make` lists them.
 #
-# Set-up is kept in stamp files under .build/stamps, so that a run without changes costs no time.
+# What is set up is noted in stamp files in .venv, so that a run without changes costs no time.
 # Nothing is installed outside the checkout, with two exceptions: ansible-test keeps its environments under
 # ~/.ansible/test, and `integration`, as root on Debian and the like, installs missing $(SYSTEM_PACKAGES).
 
@@ -26,9 +26,9 @@ SYSTEM_PACKAGES ?= iproute2 openssh-server
 
 ROOT := $(CURDIR)
 BUILD := .build
-STAMPS := $(BUILD)/stamps
 VENV := .venv
 BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
 COLLECTIONS := $(BUILD)/collections
 LINK := $(COLLECTIONS)/ansible_collections/kwok/sim
 RESULTS := $(BUILD)/results
@@ -39,17 +39,21 @@ export ANSIBLE_CONFIG := $(ROOT)/ansible.cfg
 export ANSIBLE_COLLECTIONS_PATH := $(ROOT)/$(COLLECTIONS)
 export PATH := $(ROOT)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Ansible refuses to run where text is not UTF-8, as where no locale is set.
+ifneq ($(shell locale charmap 2>/dev/null),UTF-8)
+export LC_ALL := C.UTF-8
+endif
 
 # $(call stage,TITLE) opens a recipe: prints a heading, and at the end how long it took; `make test` sums up what it leaves.
 stage = @trap 'rc=$$?; test $$rc = 0 && how=done || how=FAILED; printf "=== %s: %s after %d s\n" "$(1)" $$how $$SECONDS; \
-	test ! -d $(ROOT)/$(RESULTS) || printf "%s\t%d\t%s\n" $$how $$SECONDS "$(1)" >>$(ROOT)/$(RESULTS)/stages.tsv; exit $$rc' EXIT; \
+	test -z "$(SUMMED_UP)" || printf "%s\t%d\t%s\n" $$how $$SECONDS "$(1)" >>$(ROOT)/$(RESULTS)/stages.tsv; exit $$rc' EXIT; \
 	printf '\n=== %s\n' "$(1)";
 
 ##@ Use
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nSettings: PYTHON, TARGETS (make integration TARGETS="kwok_cluster kwok_kubectl"), and for the\nprograms called: ANSIBLE_ARGS PYTEST_ARGS SANITY_ARGS INTEGRATION_ARGS BENCH_ARGS NOX_ARGS\n'
 
 .PHONY: site
@@ -105,7 +109,7 @@ CHECKS := lint unit repository sanity integration
 .PHONY: test
 test: $(STAMPS)/dev collection ## Set everything up and run every check and test; all run, whichever fails
 	@rm -rf $(RESULTS); mkdir -p $(RESULTS); rc=0; \
-	$(MAKE) --keep-going $(CHECKS) || rc=$$?; \
+	$(MAKE) --keep-going SUMMED_UP=yes $(CHECKS) || rc=$$?; \
 	printf '\n=== make test: %d min %d s\n' $$((SECONDS / 60)) $$((SECONDS % 60)); \
 	$(BIN)/python tests/tools/summary.py $(RESULTS) || rc=$$?; \
 	exit $$rc
@@ -155,9 +159,9 @@ extra-checks: $(STAMPS)/dev
 .PHONY: sanity
 sanity: $(STAMPS)/dev test-tree ## ansible-test sanity, every test, nothing ignored
 	$(call stage,ansible-test sanity) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
-	cd $(TEST_TREE); rm -rf tests/output/junit; rc=0; \
+	cd $(TEST_TREE); mkdir -p tests/output/junit $(ROOT)/$(RESULTS)/sanity; rm -f tests/output/junit/ansible-test-sanity-*.xml; rc=0; \
 	ansible-test sanity --color no --python "$$python" --junit $(SANITY_ARGS) </dev/null || rc=$$?; \
-	mkdir -p $(ROOT)/$(RESULTS)/sanity; cp -a tests/output/junit/. $(ROOT)/$(RESULTS)/sanity/; exit $$rc
+	find tests/output/junit -name 'ansible-test-sanity-*.xml' -exec cp -t $(ROOT)/$(RESULTS)/sanity {} +; exit $$rc
 
 .PHONY: unit
 unit: $(STAMPS)/dev collection ## Unit tests
@@ -170,9 +174,10 @@ repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata
 .PHONY: integration
 integration: $(STAMPS)/dev test-tree system-packages ## Integration tests against real clusters; TARGETS selects
 	$(call stage,ansible-test integration) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
-	cd $(TEST_TREE); rm -rf tests/output/junit; rc=0; \
+	cd $(TEST_TREE); mkdir -p tests/output/junit $(ROOT)/$(RESULTS)/integration; began="$$(mktemp)"; rc=0; \
 	ansible-test integration --color no --continue-on-error --python "$$python" $(INTEGRATION_ARGS) $(TARGETS) </dev/null || rc=$$?; \
-	mkdir -p $(ROOT)/$(RESULTS)/integration; cp -a tests/output/junit/. $(ROOT)/$(RESULTS)/integration/; exit $$rc
+	find tests/output/junit -name '*.xml' ! -name 'ansible-test-*' -newer "$$began" -exec cp -t $(ROOT)/$(RESULTS)/integration {} +; \
+	rm -f "$$began"; exit $$rc
 
 ##@ More
 

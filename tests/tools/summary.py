@@ -44,14 +44,14 @@ def main(directory: Path) -> int:
     stages = [line.split("\t") for line in (directory / "stages.tsv").read_text().splitlines()]
     for how, seconds, title in stages:
         print(f"{how:8} {seconds:>5} s  {title}")
-    for kind in sorted({kind for kind, _, _ in found}):
-        counts = Counter(result for each, _, result in found if each == kind)
+    for kind in sorted({test[0] for test in found}):
+        counts = Counter(test[2] for test in found if test[0] == kind)
         print(f"{kind}: " + ", ".join(f"{counts[result]} {result}" for result in ("passed", "failed", "skipped")))
     for kind, name, result in found:
         if result == "failed":
             print(f"FAILED {kind} {name}")
-    counts = Counter(result for _, _, result in found)
-    broken = [title for how, _, title in stages if how != "done"]
+    counts = Counter(test[2] for test in found)
+    broken = [stage[2] for stage in stages if stage[0] != "done"]
     if broken and not counts["failed"]:
         print(f"FAILED without a failed test: {', '.join(broken)}")
     else:

@@ -85,7 +85,7 @@ class Entry:
         Raises:
             SourceFailed: It is not there, or damaged, and how.
         """
-        if not self.path.exists() and not self.path.is_symlink():
+        if not os.path.lexists(self.path):
             raise SourceFailed("it is not in the cache", missing=True)
         try:
             status = executable.check(self.path, self.platform)

@@ -104,7 +104,7 @@ class Toolchain:
     def _installed(self, minimum: tuple[int, int, int]) -> Path:
         series = f"{minimum[0]}.{minimum[1]}"
         home = self._directory / f"go-{series}"
-        with lock(home.with_suffix(".lock"), lambda: self._progress("waiting for another run that installs Go")):
+        with lock(home.with_name(f"{home.name}.lock"), lambda: self._progress("waiting for another run that installs Go")):
             complete = home / "complete"
             if complete.is_file():
                 go = Path(complete.read_text(encoding="utf-8").strip())

@@ -75,6 +75,8 @@ class Carrier:
         Raises:
             SimError: A component that others need does not become ready, with the last lines of its log; a file cannot be written.
         """
+        if any(change.kind == "component" and change.action not in ("stop", "remove") for change in changes):
+            self.runtime.prepare()
         self._issue([change.name for change in changes if change.kind == "certificate"], desired)
         spec = ClusterSpec.from_dict(self.record.spec)
         due: dict[str, str] = {}
@@ -97,6 +99,7 @@ class Carrier:
     def forget(self, name: str) -> None:
         """Remove a component with its files, certificates and ports."""
         self.runtime.remove(name)
+        self._unlink_files(name, set())
         shutil.rmtree(self.layout.component(name), ignore_errors=True)
         for stem in (joined.client_certificate(name), joined.server_certificate(name)):
             for path in (self.layout.certificate(stem), self.layout.key(stem)):
@@ -105,6 +108,12 @@ class Carrier:
         self.record.declarations.pop(name, None)
         self.record.ports = {key: number for key, number in self.record.ports.items() if not key.startswith(f"{name}/")}
         save_record(self.layout, self.record)
+
+    def _unlink_files(self, name: str, kept: set[str]) -> None:
+        """Remove what was written for a component and is no longer wanted: it may hold secrets."""
+        for file in (self.record.components.get(name) or {}).get("files", ()):
+            if file["path"] not in kept:
+                Path(file["path"]).unlink(missing_ok=True)
 
     def await_ready(self, wanted: tuple[Component, ...]) -> None:
         """Return when all of them are ready.
@@ -168,6 +177,7 @@ class Carrier:
     def _define(self, item: Component, digest: str, desired: Desired) -> None:
         for file in item.files:
             write_atomically(Path(file.path), file.content, file.mode)
+        self._unlink_files(item.name, {file.path for file in item.files})
         self.runtime.define(item, digest)
         recorded = {**self.record.components, item.name: as_json(item.as_dict())}
         # In start order, joined components last: that is how people read them, and backwards how they are stopped.

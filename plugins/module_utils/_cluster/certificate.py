@@ -18,6 +18,9 @@ CLOCK_SKEW = timedelta(minutes=5)
 """A certificate is valid from this long before its issue, for hosts whose clocks are behind; kube-controller-manager's signer, too,
 backdates by five minutes."""
 
+MAXIMUM_COMMON_NAME_BYTES = 64
+"""What X.509 allows a subject's CN and O (RFC 5280, appendix A.1: ub-common-name, ub-organization-name)."""
+
 Usage = Literal["server", "client"]
 
 

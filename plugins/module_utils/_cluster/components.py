@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import SimError
-from .certificate import CertificateSpec
+from .certificate import MAXIMUM_COMMON_NAME_BYTES, CertificateSpec
 from .component import Component, ConfigFile, Endpoint, Executable, Port
 from .layout import Layout
 from .spec import ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, ClusterSpec, version_tuple
@@ -93,7 +93,8 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
     address = local_address(spec)
     loopback = tuple(dict.fromkeys(("127.0.0.1", "::1", address)))
 
-    def authority(name: str, common_name: str) -> CertificateSpec:
+    def authority(name: str, suffix: str = "") -> CertificateSpec:
+        common_name = f"kwok-sim-{spec.name}"[: MAXIMUM_COMMON_NAME_BYTES - len(suffix)] + suffix
         return CertificateSpec(name=name, kind="authority", authority=name, common_name=common_name, validity_days=AUTHORITY_VALIDITY_DAYS)
 
     def server(name: str, signer: str, *, client: bool = False) -> CertificateSpec:
@@ -134,9 +135,9 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
         validity_days=days,
     )
     wanted = [
-        authority(CA, f"kwok-sim-{spec.name}"),
-        authority(ETCD_CA, f"kwok-sim-{spec.name}-etcd"),
-        authority(FRONT_PROXY_CA, f"kwok-sim-{spec.name}-front-proxy"),
+        authority(CA),
+        authority(ETCD_CA, "-etcd"),
+        authority(FRONT_PROXY_CA, "-front-proxy"),
         CertificateSpec(name=SERVICE_ACCOUNT, kind="key_pair"),
         # etcd calls itself through its gRPC gateway: its server certificate serves as a client certificate, too.
         server(ETCD_SERVER, ETCD_CA, client=True),

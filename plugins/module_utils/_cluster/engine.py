@@ -237,7 +237,8 @@ def _desired(spec: ClusterSpec, record: Record, facts: Facts, start: bool) -> De
         item = joined.render(declaration, spec, facts)
         others.append(item)
         wanted += joined.certificates(declaration, spec)
-        run[item.name] = "run" if start and declaration["state"] in ("started", "restarted") else "keep"
+        state = declaration["state"]
+        run[item.name] = "stop" if state == "stopped" else "run" if start and state in ("started", "restarted") else "keep"
     paths = (str(facts.layout.kubeconfig), *((spec.kubeconfig,) if spec.kubeconfig else ()))
     return Desired(tuple(wanted), (*core, *others), run, True, paths, (CA, ADMIN))
 

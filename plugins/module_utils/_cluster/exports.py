@@ -118,5 +118,14 @@ def withdraw(path: str, context: str) -> None:
         return
     entries = names(context)
     kubeconfig.update_file(target, lambda text: kubeconfig.remove(text, context, entries.cluster, entries.user))
-    if not kubeconfig.context_names(kubeconfig.read(target)):
-        target.unlink(missing_ok=True)
+    if _is_empty(kubeconfig.read(target)):
+        target.resolve().unlink(missing_ok=True)
+
+
+def _is_empty(text: str) -> bool:
+    """Whether a kubeconfig holds no entry at all; a user without a context is worth keeping, too."""
+    # Imported where a kubeconfig is withdrawn, and nowhere else; its absence has been told by then.
+    import yaml
+
+    document = yaml.safe_load(text) or {}
+    return not any(document.get(field) for field in ("clusters", "contexts", "users"))

@@ -41,7 +41,7 @@ def write_atomically(path: Path, text: str, mode: int) -> None:
     """
     temporary = None
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_missing(path.parent)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), mode)
@@ -55,17 +55,27 @@ def write_atomically(path: Path, text: str, mode: int) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory with 0700, and its parents; one that is there is given 0700.
+    """Make a directory and those above it that are missing, each with 0700; the directory itself is given 0700 if it is there.
 
     Raises:
         SimError: It cannot be made.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_missing(path)
         if path.stat().st_mode & 0o777 != 0o700:
             path.chmod(0o700)
     except OSError as error:
         raise as_sim_error(error, path) from error
+
+
+def _make_missing(path: Path) -> None:
+    # Path.mkdir would make the parents with the mode that the umask leaves.
+    missing: list[Path] = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir(mode=0o700, exist_ok=True)
 
 
 def as_sim_error(error: OSError, path: Path) -> SimError:

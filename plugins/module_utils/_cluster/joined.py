@@ -15,10 +15,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from .._errors import SimError
-from .certificate import CertificateSpec
+from .certificate import MAXIMUM_COMMON_NAME_BYTES, CertificateSpec
 from .component import Component, ConfigFile, Endpoint, Port
 from .components import CA, MONITORING, Facts, kubeconfig_file, local_address, server_url
-from .spec import COMMON_ARGUMENTS, CONTROL_PLANE, WAIT_ARGUMENTS, ClusterSpec, check_name
+from .spec import COMMON_ARGUMENTS, CONTROL_PLANE, WAIT_ARGUMENTS, ClusterSpec, check_name, is_dns_name, parse_address
 
 _STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
 _ENDPOINT: dict[str, Any] = {
@@ -95,7 +95,13 @@ _NOT_DECLARED = ("state", *COMMON_ARGUMENTS, *WAIT_ARGUMENTS)
 
 # Kubernetes' own syntax in a container's command and args: $(NAME) expands, $$(NAME) is left as $(NAME).
 _REFERENCE = re.compile(r"\$(\$\([A-Za-z_][A-Za-z0-9_]*\)|\(([A-Za-z_][A-Za-z0-9_]*)\))")
+_KUBECONFIG = "kubeconfig.yaml"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def user_of(declaration: Mapping[str, Any]) -> str:
+    """The user as whom a joined component with an identity is known to the apiserver."""
+    return str(declaration["identity"]["user"] or f"kwok-sim:{declaration['name']}")
 
 
 def client_certificate(name: str) -> str:
@@ -134,7 +140,7 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
     if not declaration["executable"]:
         raise SimError("is required by the runtime binary", option="executable", remedy="Give the path of the program")
     _check_unique("ports", [port["name"] for port in declaration["ports"]])
-    _check_unique("files", [item["path"] for item in declaration["files"]])
+    _check_unique("files", [str(PurePosixPath(item["path"])) for item in declaration["files"]])
     for port in declaration["ports"]:
         check_name(port["name"], "ports")
         if not 0 <= port["number"] <= 65535:
@@ -153,6 +159,10 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
             mode = -1
         if not 0 <= mode <= 0o777:
             raise SimError(f"{item['mode']!r} is no mode", option="files", remedy="Write the mode in octal, as '0600'")
+        if declaration["identity"] and path == PurePosixPath(_KUBECONFIG):
+            raise SimError(
+                f"{item['path']!r} is where the kubeconfig of its identity goes", option="files", remedy="Give this file another path"
+            )
     for key in declaration["env"]:
         if not _ENV_NAME.fullmatch(key):
             raise SimError(f"{key!r} is no name of an environment variable", option="env", remedy="Use letters, digits and underscores")
@@ -162,6 +172,23 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
             raise SimError(f"names the port {endpoint['port']!r}, which is not among ports", option=option, remedy="Name one of ports")
     if name in declaration["depends_on"]:
         raise SimError(f"{name} depends on itself", option="depends_on", remedy="Remove it from the list")
+    _check_certificates(declaration)
+
+
+def _check_certificates(declaration: Mapping[str, Any]) -> None:
+    identity, serving = declaration["identity"], declaration["server_certificate"]
+    for text in (user_of(declaration), *identity["groups"]) if identity else ():
+        if not 1 <= len(text.encode()) <= MAXIMUM_COMMON_NAME_BYTES:
+            raise SimError(
+                f"no certificate can carry {text!r}",
+                option="identity",
+                remedy=f"Give a user and groups of 1 to {MAXIMUM_COMMON_NAME_BYTES} bytes each",
+            )
+    for text in serving["names"] if serving else ():
+        if not is_dns_name(text):
+            raise SimError(f"{text!r} is no DNS name", option="server_certificate", remedy="Give names such as sim.example.org")
+    for text in serving["addresses"] if serving else ():
+        parse_address("server_certificate", text)
 
 
 def _check_unique(option: str, values: list[str]) -> None:
@@ -180,7 +207,7 @@ def certificates(declaration: Mapping[str, Any], spec: ClusterSpec) -> tuple[Cer
             CertificateSpec(
                 name=client_certificate(name),
                 authority=CA,
-                common_name=identity["user"] or f"kwok-sim:{name}",
+                common_name=user_of(declaration),
                 organizations=tuple(identity["groups"]),
                 usages=("client",),
                 validity_days=days,
@@ -193,7 +220,16 @@ def certificates(declaration: Mapping[str, Any], spec: ClusterSpec) -> tuple[Cer
                 authority=CA,
                 common_name=name,
                 names=tuple(dict.fromkeys(("localhost", *serving["names"]))),
-                addresses=tuple(dict.fromkeys(("127.0.0.1", "::1", local_address(spec), *serving["addresses"]))),
+                addresses=tuple(
+                    dict.fromkeys(
+                        (
+                            "127.0.0.1",
+                            "::1",
+                            local_address(spec),
+                            *(parse_address("server_certificate", text) for text in serving["addresses"]),
+                        )
+                    )
+                ),
                 usages=("server",),
                 validity_days=days,
             )
@@ -211,7 +247,7 @@ def variables(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -
         "CA_FILE": str(layout.certificate(CA)),
     }
     if declaration["identity"]:
-        known["KUBECONFIG"] = str(layout.component(name) / "kubeconfig.yaml")
+        known["KUBECONFIG"] = str(layout.component(name) / _KUBECONFIG)
         known["CLIENT_CERT_FILE"] = str(layout.certificate(client_certificate(name)))
         known["CLIENT_KEY_FILE"] = str(layout.key(client_certificate(name)))
     if declaration["server_certificate"]:
@@ -275,7 +311,7 @@ def render(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -> C
                 known["SERVER_URL"],
                 client_certificate(name),
                 spec.context,
-                declaration["identity"]["user"] or f"kwok-sim:{name}",
+                user_of(declaration),
             )
         )
         env.setdefault("KUBECONFIG", known["KUBECONFIG"])
@@ -318,7 +354,7 @@ def rbac_objects(declaration: Mapping[str, Any], spec: ClusterSpec) -> list[dict
     if not identity:
         return []
     name = f"kwok-sim:{declaration['name']}"
-    user = identity["user"] or name
+    user = user_of(declaration)
     group = "rbac.authorization.k8s.io"
     labels = {"app.kubernetes.io/managed-by": "kwok.sim", "app.kubernetes.io/name": declaration["name"]}
     objects: list[dict[str, Any]] = []

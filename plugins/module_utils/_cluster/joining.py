@@ -9,11 +9,13 @@ Private to the collection C(kwok.sim): no stable interface.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._artifacts.executable import NotExecutable, Platform, check
 from .._errors import SimError
 from .._kube.apply import AppliedObject, apply_objects, delete_objects
 from . import components, executables, joined, place
@@ -170,13 +172,13 @@ def _check_order(component: Component, record: Record) -> None:
 
 
 def _program(path: str) -> Executable:
-    found = shutil.which(path)
-    if found is None:
+    found = path if os.sep in path else shutil.which(path) or path
+    try:
+        check(Path(found), Platform.host(), scripts=True)
+    except NotExecutable as error:
         raise SimError(
-            f"{path} is no program that this user can run",
-            option="executable",
-            remedy="Give the absolute path of an executable file, or a name on PATH",
-        )
+            f"{found} {error}", option="executable", remedy="Give the absolute path of an executable file, or a name on PATH"
+        ) from error
     return Executable(str(Path(found).absolute()), executables.fingerprint(found))
 
 

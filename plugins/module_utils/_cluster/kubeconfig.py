@@ -34,7 +34,6 @@ LOCK_TIMEOUT_S = 10.0
 """How long to wait for another program that holds the lock; kubectl holds it for milliseconds."""
 
 _LISTS = ("clusters", "contexts", "users")
-_SECRETS = frozenset({"client-key-data", "token", "password", "id-token", "refresh-token", "access-token", "client-secret"})
 _REMEDY = "Correct the file, or name another one"
 
 
@@ -199,28 +198,6 @@ def has_context(text: str, context_name: str) -> bool:
         SimError: ``text`` is no kubeconfig.
     """
     return any(_text(_get(item, "name")) == context_name for item in _items(_compose(text), "contexts"))
-
-
-def redacted(text: str) -> str:
-    """``text`` for people's eyes: keys, tokens and passwords replaced, of whomever they are.
-
-    Raises:
-        SimError: ``text`` is no kubeconfig.
-    """
-    document = _compose(text)
-    pending: list[Any] = [document]
-    seen: set[int] = set()
-    while pending:
-        node = pending.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.MappingNode):
-            node.value = [(name, _scalar("REDACTED") if _text(name) in _SECRETS and _text(value) else value) for name, value in node.value]
-            pending += [value for _name, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            pending += node.value
-    return _serialize(document) if text.strip() else text
 
 
 def _named(document: Any, field: str, name: str, inner: str) -> dict[str, Any] | None:

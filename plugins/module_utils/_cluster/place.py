@@ -49,7 +49,9 @@ def locked(layout: Layout, *, check_mode: bool, wait_timeout: float) -> Iterator
     if check_mode and not layout.lock.parent.is_dir():
         yield
         return
-    make_directory(layout.base_dir)
+    # The user may have named a directory that others use, too: what is there already keeps its mode.
+    if not layout.base_dir.is_dir():
+        make_directory(layout.base_dir)
     make_directory(layout.lock.parent)
     with exclusive(layout.lock, max(wait_timeout, _LOCK_TIMEOUT_SECONDS), f"cluster {layout.name}"):
         try:

@@ -13,6 +13,7 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -179,7 +180,7 @@ def _plan_component(
     after = as_json(component.as_dict())
     runs = seen.status in ("running", "starting")
 
-    if run == "stop":
+    if run == "stop" and (runs or recorded is not None):
         # A stopped one is stopped, whatever else has changed; the next start brings it up to date.
         return (
             Change("stop", "component", component.name, f"runs (pid {seen.pid})", {"status": seen.status}, {"status": "stopped"})
@@ -209,18 +210,16 @@ def _plan_component(
     renewed = [name for name in component.certificates if name in issued]
     if seen.status == "absent":
         return change("repair", "its definition has gone", before)
-    if runs or run == "keep":
-        wanted_digest = component.digest({name: item.fingerprint for name, item in observed.certificates.items()})
-        if renewed:
-            return change("restart" if runs else "update", f"reads the renewed {', '.join(renewed)}", before)
-        if seen.args is not None and runs and seen.args != component.args:
-            return change("repair", f"runs with other arguments: {describe_arguments(seen.args, component.args)}", before)
-        if seen.digest != wanted_digest:
-            return change("repair", "was started from another definition" if runs else "its definition was changed by hand", before)
-        return None
-    if seen.status == "failed":
+    if seen.status == "failed" and run == "run":
         return change("repair", f"does not run: {seen.message}" if seen.message else "does not run", before)
-    return change("start", "is stopped", before)
+    # A stopped one, too: to start it from an outdated definition would leave the next run with something to repair.
+    if renewed:
+        return change("restart" if runs else "update", f"reads the renewed {', '.join(renewed)}", before)
+    if seen.args is not None and runs and seen.args != component.args:
+        return change("repair", f"runs with other arguments: {describe_arguments(seen.args, component.args)}", before)
+    if seen.digest != component.digest({name: item.fingerprint for name, item in observed.certificates.items()}):
+        return change("repair", "was started from another definition" if runs else "its definition was changed by hand", before)
+    return None if runs or run == "keep" else change("start", "is stopped", before)
 
 
 def _drifted_files(component: Component, observed: Observed) -> str:
@@ -316,6 +315,7 @@ def _path(executable: Mapping[str, Any] | None) -> str:
 def describe_arguments(before: Iterable[str], after: Iterable[str]) -> str:
     """The arguments that one list has and the other has not: ``--v=2 added, --v=4 removed``."""
     old, new = list(before), list(after)
-    added = [f"{text} added" for text in new if text not in old]
-    removed = [f"{text} removed" for text in old if text not in new]
+    # Counted: a flag may stand there twice with the same value.
+    added = [f"{text} added" for text in (Counter(new) - Counter(old)).elements()]
+    removed = [f"{text} removed" for text in (Counter(old) - Counter(new)).elements()]
     return ", ".join(added + removed) or "arguments in another order"

@@ -33,11 +33,18 @@ def control_plane_ports(spec: ClusterSpec, record: Record, seen: Seen, layout: L
     hosts = {name: "127.0.0.1" if name == "etcd-metrics" else address for name in PORT_OPTIONS if _owner(name) in spec.components}
     hosts["kube-apiserver"] = spec.bind_address
     kept = {name: number for name, number in record.ports.items() if name in hosts or "/" in name}
-    wanted = {**kept, **{name: number for name, number in spec.ports.items() if name in hosts}}
+    asked = {name: number for name, number in spec.ports.items() if name in hosts}
+    for name, number in asked.items():
+        for other, held in kept.items():
+            if held == number and other != name and other not in asked:
+                option = PORT_OPTIONS[name]
+                raise SimError(f"{number} is the port {other} of this cluster", option=option, remedy="Give another number, or 0")
+    wanted = {**kept, **asked}
     for name, host in hosts.items():
         if name in wanted and not _is_ours(wanted[name], record, seen):
             _check(wanted[name], host, PORT_OPTIONS[name])
-    return {**wanted, **_choose({name: host for name, host in hosts.items() if name not in wanted}, wanted.values(), layout)}
+    missing = {name: host for name, host in hosts.items() if name not in wanted}
+    return {**wanted, **_choose(missing, wanted.values(), layout, "bind_address")}
 
 
 def joined_ports(declaration: Mapping[str, Any], record: Record, seen: Seen, layout: Layout) -> dict[str, int]:
@@ -62,7 +69,7 @@ def joined_ports(declaration: Mapping[str, Any], record: Record, seen: Seen, lay
         own[key] = number
         if not _is_ours(number, record, seen):
             _check(number, port["host"], "ports")
-    return {**others, **own, **_choose(choose, {**others, **own}.values(), layout)}
+    return {**others, **own, **_choose(choose, {**others, **own}.values(), layout, "ports")}
 
 
 def _is_ours(number: int, record: Record, seen: Seen) -> bool:
@@ -77,17 +84,23 @@ def _check(number: int, host: str, option: str) -> None:
         raise SimError(f"port {number} on {host} {problem}", option=option, remedy=f"End what uses it, or give another port by {option}")
 
 
-def _choose(wanted: Mapping[str, str], own: Iterable[int], layout: Layout) -> dict[str, int]:
+def _choose(wanted: Mapping[str, str], own: Iterable[int], layout: Layout, option: str) -> dict[str, int]:
+    """Free ports; ``option`` is the one that gives the addresses."""
     if not wanted:
         return {}
+    for host in set(wanted.values()):
+        # Port 0 is any free one: what cannot be used then is the address.
+        problem = ports.bind_problem(host, 0)
+        if problem:
+            raise SimError(f"{host} {problem}", option=option, remedy="Give an address of this host")
     taken = set(own)
     for name in list_clusters(layout.base_dir):
         # A damaged neighbour must not stop this cluster; its running components hold their ports by themselves.
         with contextlib.suppress(SimError):
             other = load_record(Layout(layout.base_dir, name))
             taken.update(other.ports.values() if other else ())
-    return ports.choose(wanted, taken)
+    return ports.choose(wanted, taken, str(layout.root))
 
 
 def _owner(port: str) -> str:
-    return ETCD if port.startswith("etcd") else port.partition("/")[0]
+    return ETCD if "/" not in port and port.startswith("etcd") else port.partition("/")[0]

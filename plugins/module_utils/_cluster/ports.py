@@ -10,8 +10,9 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import errno
+import hashlib
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
 from .._errors import SimError
@@ -29,9 +30,8 @@ def is_free(host: str, port: int) -> bool:
 
 def bind_problem(host: str, port: int) -> str | None:
     """Why no server can listen on ``host``:``port`` now; ``None`` if one can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+        with socket.socket(_family(host), socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
             probe.listen(1)
@@ -44,34 +44,46 @@ def bind_problem(host: str, port: int) -> str | None:
     return None
 
 
-def choose(wanted: Mapping[str, str], taken: Iterable[int]) -> dict[str, int]:
+def choose(wanted: Mapping[str, str], taken: Iterable[int], seed: str) -> dict[str, int]:
     """A free port for each name.
 
     Args:
         wanted: Name of the port to the address on which it will be listened.
         taken: Ports not to choose though they are free: those of clusters that are stopped.
+        seed: Where in the range to begin. Different clusters give different ones, so that two that are made at once, each before
+            the other listens, hardly ever choose the same port, and neither do those of two users.
 
     Raises:
         SimError: There are not enough free ports.
     """
     chosen: dict[str, int] = {}
+    avoided = set(taken)
+    count = HIGHEST_PORT - LOWEST_PORT + 1
+    first = int.from_bytes(hashlib.sha256(seed.encode("utf-8", "surrogateescape")).digest()) % count
+    every = (LOWEST_PORT + (first + offset) % count for offset in range(count))
+    candidates = (port for port in every if port not in avoided)
     with ExitStack() as held:
-        candidates = _candidates(set(taken), held)
         for name, host in wanted.items():
-            chosen[name] = next(port for port in candidates if host == "127.0.0.1" or is_free(host, port))
+            found = next((port for port in candidates if _hold(host, port, held)), None)
+            if found is None:
+                raise SimError(
+                    f"no free port from {LOWEST_PORT} to {HIGHEST_PORT} on {host}", remedy="Give the ports by the options that end in _port"
+                )
+            chosen[name] = found
     return chosen
 
 
-def _candidates(taken: set[int], held: ExitStack) -> Iterator[int]:
-    """Ports free on loopback, each held until the choice is complete so that none is given twice."""
-    for port in range(HIGHEST_PORT, LOWEST_PORT - 1, -1):
-        if port in taken:
-            continue
-        probe = held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            probe.close()
-            continue
-        yield port
-    raise SimError(f"no free port from {LOWEST_PORT} to {HIGHEST_PORT}", remedy="Give the ports by the options that end in _port")
+def _hold(host: str, port: int, held: ExitStack) -> bool:
+    """Whether a port is free; if so, it is held until the choice is complete, so that a run at the same time chooses another."""
+    probe = socket.socket(_family(host), socket.SOCK_STREAM)
+    try:
+        probe.bind((host, port))
+    except OSError:
+        probe.close()
+        return False
+    held.enter_context(probe)
+    return True
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

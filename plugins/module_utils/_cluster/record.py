@@ -60,6 +60,8 @@ def load_record(layout: Layout) -> Record | None:
         text = layout.record.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except UnicodeDecodeError as error:
+        raise _damaged(layout, error) from None
     except OSError as error:
         raise SimError(
             f"cluster {layout.name}: {layout.record} cannot be read: {error.strerror}",
@@ -68,22 +70,24 @@ def load_record(layout: Layout) -> Record | None:
         ) from None
     try:
         plain = json.loads(text)
-        record_format = plain["format"]
+        if plain["format"] > FORMAT:
+            raise SimError(
+                f"cluster {layout.name} was made by a newer version of kwok.sim (record format {plain['format']})",
+                option="name",
+                remedy="Update the collection kwok.sim",
+            )
         known = {item.name for item in fields(Record)}
-        record = Record(**{key: value for key, value in plain.items() if key in known})
+        return Record(**{key: value for key, value in plain.items() if key in known})
     except (ValueError, KeyError, TypeError) as error:
-        raise SimError(
-            f"cluster {layout.name}: {layout.record} is damaged ({error})",
-            option="name",
-            remedy="Remove the cluster with state: absent and make it anew",
-        ) from None
-    if record_format > FORMAT:
-        raise SimError(
-            f"cluster {layout.name} was made by a newer version of kwok.sim (record format {record_format})",
-            option="name",
-            remedy="Update the collection kwok.sim",
-        )
-    return record
+        raise _damaged(layout, error) from None
+
+
+def _damaged(layout: Layout, error: Exception) -> SimError:
+    return SimError(
+        f"cluster {layout.name}: {layout.record} is damaged ({error})",
+        option="name",
+        remedy="Remove the cluster with state: absent and make it anew",
+    )
 
 
 def save_record(layout: Layout, record: Record) -> None:

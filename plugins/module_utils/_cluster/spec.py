@@ -268,11 +268,17 @@ def _parse_disable(values: list[str]) -> tuple[str, ...]:
     return tuple(name for name in CONTROL_PLANE if name in values)
 
 
-def _parse_address(option: str, text: str) -> str:
+def parse_address(option: str, text: str) -> str:
+    """An IP address, with or without brackets, in its usual spelling."""
     try:
         return str(ipaddress.ip_address(text.strip("[]")))
     except ValueError:
         raise SimError(f"{text!r} is no IP address", option=option, remedy="Give an IPv4 or IPv6 address, such as 127.0.0.1") from None
+
+
+def is_dns_name(text: str) -> bool:
+    """Whether a certificate can carry ``text`` as a DNS name; its first label may be a wildcard."""
+    return _DNS_NAME.fullmatch(text) is not None
 
 
 def _parse_sans(values: list[str]) -> tuple[str, ...]:
@@ -280,7 +286,7 @@ def _parse_sans(values: list[str]) -> tuple[str, ...]:
         try:
             ipaddress.ip_address(value)
         except ValueError:
-            if not _DNS_NAME.fullmatch(value):
+            if not is_dns_name(value):
                 raise SimError(
                     f"{value!r} is neither a DNS name nor an IP address",
                     option="kube_apiserver_cert_sans",
@@ -421,7 +427,7 @@ def parse(params: Mapping[str, Any]) -> ClusterSpec:
         kube_version=kube_version,
         etcd_version=parse_version("etcd_version", params["etcd_version"]),
         disable=_parse_disable(params["disable"]),
-        bind_address=_parse_address("bind_address", params["bind_address"]),
+        bind_address=parse_address("bind_address", params["bind_address"]),
         ports=_parse_ports(params),
         kube_apiserver_cert_sans=_parse_sans(params["kube_apiserver_cert_sans"]),
         kube_feature_gates=_parse_feature_gates(params["kube_feature_gates"]),

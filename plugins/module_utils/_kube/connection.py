@@ -12,7 +12,6 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import tempfile
 from collections.abc import Iterator
@@ -23,9 +22,6 @@ from .._errors import SimError
 
 REQUEST_TIMEOUT_S = 30
 """For one request: connecting, and each wait for the answer."""
-
-HAS_KUBERNETES = importlib.util.find_spec("kubernetes") is not None
-"""Whether the package is installed; told without importing it."""
 
 
 @contextlib.contextmanager

@@ -32,6 +32,9 @@ class Runtime(Protocol):
     def define(self, component: Component, digest: str) -> None:
         """Store the component's definition, replacing an older one; what runs goes on running unchanged."""
 
+    def prepare(self) -> None:
+        """Begin in the background with what ``start`` will need; the caller has other work to do until then."""
+
     def start(self, name: str) -> None:
         """Start a defined component and return as soon as its process exists; readiness is the caller's to await."""
 

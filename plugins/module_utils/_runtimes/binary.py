@@ -40,7 +40,8 @@ _SLACK = 3.0
 
 _STATUS: Mapping[State, Status] = {
     State.RUNNING: "running",
-    State.STARTING: "starting",
+    # supervisor's word for a process in its first second; whether it is ready is another question.
+    State.STARTING: "running",
     State.BACKOFF: "starting",
     # Gone for an instant, before it is started again.
     State.EXITED: "starting",
@@ -81,7 +82,8 @@ class BinaryRuntime:
             programs = self._supervisor.programs()
         supervised = {program.pid for program in programs.values() if program.pid}
         strays: dict[str, Process] = {}
-        for process in self._marked():
+        marked = {process.pid: process for process in self._marked()}
+        for process in marked.values():
             name = process.environ.get(COMPONENT_MARKER)
             if name and not processes.descends(process, supervised):
                 strays.setdefault(name, process)
@@ -92,7 +94,7 @@ class BinaryRuntime:
             stray = strays.get(name)
             definition = definitions.get(name)
             if program is not None and program.state in (State.RUNNING, State.STARTING):
-                observed[name] = self._running(program, definition)
+                observed[name] = self._running(program, marked.get(program.pid) or processes.read(program.pid), definition)
             elif stray is not None:
                 observed[name] = self._seen(stray, definition, "failed", f"runs without its supervisor (pid {stray.pid})")
             elif name in definitions or (program is not None and program.pid):
@@ -104,6 +106,16 @@ class BinaryRuntime:
         script = render(component, digest)
         self._make_directories()
         write_atomically(self._script(component.name), script)
+
+    def prepare(self) -> None:
+        """Have supervisord start in the background, unless it runs: ``start`` would wait for it (0.2 s)."""
+        try:
+            self._supervisor.programs()
+        except NotAnswering:
+            self._supervisor.kill()
+            self._make_directories()
+            self._configure()
+            self._supervisor.launch()
 
     def start(self, name: str) -> None:
         """Start a defined component and return as soon as its process exists."""
@@ -122,12 +134,12 @@ class BinaryRuntime:
         if state in (State.STOPPING, State.BACKOFF, State.EXITED):
             self.stop(name)
         self._end(name, definition.stop_timeout)
-        self._supervisor.configure({stored: item.stop_timeout for stored, item in self._stored() if item is not None})
+        self._configure()
         try:
             self._supervisor.reload(name)
         except NotAnswering:
             self._supervisor.kill()
-            self._supervisor.start()
+            self._supervisor.launch()
         except Fault as fault:
             raise SimError(f"supervisord refuses its configuration: {fault}", remedy=f"See {self._supervisor.log}") from fault
         try:
@@ -226,6 +238,10 @@ class BinaryRuntime:
         for path in (self._layout.root, self._layout.runtime, self._definitions, self._layout.logs):
             make_private_directory(path)
 
+    def _configure(self) -> None:
+        """Write supervisor's configuration from the intact definitions."""
+        self._supervisor.configure({name: item.stop_timeout for name, item in self._stored() if item is not None})
+
     def _marked(self) -> list[Process]:
         """All processes of the cluster."""
         found = processes.find(CLUSTER_MARKER, self._supervisor.marker)
@@ -259,10 +275,9 @@ class BinaryRuntime:
             if fault.code not in (FaultCode.NOT_RUNNING, FaultCode.BAD_NAME):
                 raise SimError(f"supervisord cannot stop component {name}: {fault}", remedy=f"See {self._supervisor.log}") from fault
 
-    def _running(self, program: Program, definition: Definition | None) -> ObservedComponent:
+    def _running(self, program: Program, process: Process | None, definition: Definition | None) -> ObservedComponent:
         """A component that runs under supervisord."""
         status = _STATUS[program.state]
-        process = processes.read(program.pid)
         if process is not None and (DIGEST_MARKER in process.environ or program.state is not State.STARTING):
             edited = "" if definition else f"its definition is missing or was edited by hand: {self._script(program.name)}"
             seen = self._seen(process, definition, status, edited)
@@ -280,15 +295,19 @@ class BinaryRuntime:
     def _seen(self, process: Process, definition: Definition | None, status: Status, message: str) -> ObservedComponent:
         """A component as its process shows it."""
         name = process.environ[COMPONENT_MARKER]
-        args = process.argv[1:]
-        # The kernel puts a script's interpreter in front; what the definition says is told in its own terms.
+        digest = process.environ.get(DIGEST_MARKER)
+        args: tuple[str, ...] | None = process.argv[1:]
         if definition is not None and process.argv[-len(definition.argv) :] == definition.argv:
+            # The kernel puts a script's interpreter in front.
             args = definition.argv[1:]
+        elif definition is not None and digest == definition.digest:
+            # Started as defined: the program has since given itself another title, or another program its place.
+            args = None
         return ObservedComponent(
             name=name,
             status=status,
             pid=process.pid,
-            digest=process.environ.get(DIGEST_MARKER),
+            digest=digest,
             args=args,
             log_path=self.log_path(name),
             message=message,

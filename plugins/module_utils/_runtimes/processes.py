@@ -101,8 +101,8 @@ def read(pid: int) -> Process | None:
 def find(key: str, value: str) -> list[Process]:
     """Processes of this user with ``key=value`` in their environment.
 
-    Left out are this process and its ancestors, which must never be ended by their own descendant, and whatever has another
-    root directory: the same path names another directory in a container.
+    Left out are this process and its ancestors, which must never be ended by their own descendant, and whatever runs in a
+    container: there, the same path names another directory.
     """
     needle = b"\0" + os.fsencode(f"{key}={value}") + b"\0"
     uid = os.geteuid()
@@ -114,14 +114,15 @@ def find(key: str, value: str) -> list[Process]:
                 if entry.name.isdecimal() and entry.stat().st_uid == uid and needle in b"\0" + _read(int(entry.name), "environ"):
                     pids.append(int(entry.name))
     spared = _lineage(os.getpid()) if pids else set()
-    found = (read(pid) for pid in pids if pid not in spared and _shares_root(pid))
+    found = (read(pid) for pid in pids if pid not in spared and _is_here(pid))
     return [item for item in found if item is not None and item.environ.get(key) == value]
 
 
-def _shares_root(pid: int) -> bool:
-    """Whether a process has the same root directory as this one."""
+def _is_here(pid: int) -> bool:
+    """Whether a process shares this one's root directory and process ids."""
     with contextlib.suppress(OSError):
-        return Path(PROC, str(pid), "root").samefile("/")
+        there, here = Path(PROC, str(pid)), Path(PROC, "self")
+        return (there / "root").samefile("/") and (there / "ns" / "pid").readlink() == (here / "ns" / "pid").readlink()
     return False
 
 
@@ -137,7 +138,7 @@ def _lineage(pid: int) -> set[int]:
 
 def descends(process: Process, ancestors: Collection[int]) -> bool:
     """Whether a process is one of ``ancestors`` or comes from one of them."""
-    return not _lineage(process.pid).isdisjoint(ancestors)
+    return process.pid in ancestors or not _lineage(process.parent).isdisjoint(ancestors)
 
 
 def send(process: Process, key: str, number: signal.Signals) -> None:

@@ -150,7 +150,9 @@ class Supervisor:
         self.socket = self.directory / "supervisor.sock"
         self.log = self.directory / "supervisord.log"
         self._pidfile = self.directory / "supervisord.pid"
+        self._output = self.directory / "supervisord.out"
         self._patience = patience
+        self._launcher: subprocess.Popen[bytes] | None = None
         self._configured = b""
         # What supervisord is known to have read; another run may have written a configuration and been interrupted before that.
         self._loaded: bytes | None = None
@@ -186,18 +188,16 @@ class Supervisor:
             self.call("supervisor.removeProcessGroup", name)
         self.call("supervisor.addProcessGroup", name)
 
-    def start(self) -> None:
-        """Start a supervisord that outlives this process and holds nothing of it open; return when it answers."""
+    def launch(self) -> None:
+        """Start a supervisord that outlives this process and holds nothing of it open; the next call waits until it answers."""
         for stale in (self.socket, self._pidfile):
             stale.unlink(missing_ok=True)
         environ = {key: os.environ[key] for key in _INHERITED if key in os.environ}
-        output = self.directory / "supervisord.out"
-        with output.open("wb") as stream:
-            output.chmod(0o600)
-            command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self.config)]
-            # It moves into the background by itself once it listens, and its first process ends.
-            launcher = subprocess.Popen(
-                command,
+        with self._output.open("wb") as stream:
+            self._output.chmod(0o600)
+            self._loaded = self._configured
+            self._launcher = subprocess.Popen(
+                [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(self.config)],
                 cwd=self.root,
                 env={**environ, CLUSTER_MARKER: self.marker},
                 stdin=subprocess.DEVNULL,
@@ -205,22 +205,23 @@ class Supervisor:
                 stderr=stream,
                 umask=0o077,
             )
-            try:
-                failed = launcher.wait(_START_PATIENCE)
-            except subprocess.TimeoutExpired:
-                launcher.kill()
-                failed = launcher.wait()
+
+    def _await_launch(self) -> None:
+        """Wait for a supervisord that is being started: it moves into the background once it listens, and its first process ends."""
+        if self._launcher is None:
+            return
+        launcher, self._launcher = self._launcher, None
+        try:
+            failed = launcher.wait(_START_PATIENCE)
+        except subprocess.TimeoutExpired:
+            launcher.kill()
+            failed = launcher.wait()
         if failed:
-            said = output.read_text(errors="replace").strip().splitlines()
+            said = self._output.read_text(errors="replace").strip().splitlines()
             raise SimError(
                 f"supervisord could not be started: {said[-1] if said else f'exit status {failed}'}",
-                remedy=f"See {output} and {self.log}",
+                remedy=f"See {self._output} and {self.log}",
             )
-        self._loaded = self._configured
-        try:
-            self.call("supervisor.getState")
-        except NotAnswering as error:
-            raise SimError(f"supervisord was started but does not answer: {error}", remedy=f"See {self.log}") from error
 
     def programs(self) -> dict[str, Program]:
         """All programs it knows, by name. Raises NotAnswering."""
@@ -271,7 +272,9 @@ class Supervisor:
         Raises:
             NotAnswering: Nobody listens, or there was no whole answer in time.
             Fault: The call was refused.
+            SimError: supervisord was being started and failed to.
         """
+        self._await_launch()
         values = "".join(
             f"<param><value><boolean>{item:d}</boolean></value></param>"
             if isinstance(item, bool)

@@ -5,6 +5,8 @@ set -euo pipefail
 
 export PATH=$PATH:/usr/sbin:/sbin
 export ANSIBLE_NOCOLOR=1 ANSIBLE_FORCE_COLOR=0 ANSIBLE_STDOUT_CALLBACK=default ANSIBLE_CALLBACK_RESULT_FORMAT=yaml
+# ansible-test wants one for every host; the second host's is to be discovered, as is usual.
+export ANSIBLE_PYTHON_INTERPRETER=auto_silent
 user=kwok-second
 uid=60203
 python=${ANSIBLE_TEST_PYTHON_INTERPRETER:-python3}
@@ -15,8 +17,8 @@ skip() {
 }
 
 [ "$(id -u)" = 0 ] || skip "making namespaces and interfaces needs root"
-for tool in hostname ip mount nsenter setpriv ss ssh ssh-keygen sshd unshare; do
-    command -v "$tool" > /dev/null || skip "$tool is missing (Debian: apt-get install iproute2 openssh-client openssh-server util-linux)"
+for tool in hostname ip mount nsenter ps setpriv ss ssh ssh-keygen sshd unshare; do
+    command -v "$tool" > /dev/null || skip "$tool is missing (Debian: apt-get install iproute2 openssh-client openssh-server procps util-linux)"
 done
 unshare --net --mount --pid --fork --uts --mount-proc true || skip "this environment does not allow namespaces"
 # The second host shares this one's /usr but not root's home: the Python must be one that any user can run.
@@ -26,6 +28,17 @@ import ensurepip, sys
 assert sys.version_info >= (3, 11)
 print("%d.%d" % sys.version_info[:2])
 ') || skip "$system_python is older than 3.11 or has no ensurepip (Debian: apt-get install python3-venv)"
+
+# Waits ten seconds at most until a command succeeds.
+await() {
+    for _ in {1..100}; do
+        ! "$@" || return 0
+        sleep 0.1
+    done
+    echo "in vain: $*"
+    cat "$work/second.log"
+    return 1
+}
 
 work=$(mktemp -d /tmp/kwok-sim-second.XXXXXX)
 chmod 0755 "$work"
@@ -79,18 +92,16 @@ second_link=kwr$$
 unshare --net --mount --pid --fork --uts --mount-proc --kill-child \
     bash "$PWD/second-host.sh" "$work" "$second_link" "$second_address/30" > "$work/second.log" 2>&1 &
 holder=$!
-until read -r init < "/proc/$holder/task/$holder/children" && [ -n "$init" ]; do sleep 0.1; done
-init=${init%% *}
-# The namespaces are there once init's differ from ours.
-until [ "$(readlink "/proc/$init/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+# Its first process; the namespaces are there once they differ from ours.
+find_init() {
+    init=$(tr -d ' ' < "/proc/$holder/task/$holder/children") && [ -n "$init" ] &&
+        [ "$(readlink "/proc/$init/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+await find_init
 ip link add "$here_link" type veth peer name "$second_link" netns "$init"
 ip address add "$here_address/30" dev "$here_link"
 ip link set "$here_link" up
-for _ in {1..100}; do
-    [ ! -e "$work/ready" ] || break
-    sleep 0.1
-done
-[ -e "$work/ready" ] || { cat "$work/second.log"; exit 1; }
+await test -e "$work/ready"
 
 cat > "$work/inventory.yml" <<END
 all:
@@ -165,8 +176,22 @@ stage() {
 }
 
 stage "Wheels for Python $version and executables for the second host"
-"$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version "$version" \
-    --requirement ../../../../roles/control_plane/files/requirements.txt --dest "$work/wheels"
+IFS=: read -r -a roots <<< "$ANSIBLE_COLLECTIONS_PATH"
+for root in "${roots[@]}"; do
+    requirements=$root/ansible_collections/kwok/sim/roles/control_plane/files/requirements.txt
+    [ ! -f "$requirements" ] || break
+done
+# Kept for the next run: choosing and fetching them takes a minute.
+wheels=${XDG_CACHE_HOME:-$HOME/.cache}/kwok-sim/test-wheels/$version-$(sha256sum < "$requirements" | cut -c 1-16)
+if [ ! -d "$wheels" ]; then
+    "$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version "$version" \
+        --requirement "$requirements" --dest "$work/wheels"
+    mkdir -p "$(dirname "$wheels")"
+    cp -R "$work/wheels" "$wheels.$$"
+    mv -T "$wheels.$$" "$wheels" || rm -rf "$wheels.$$"
+else
+    cp -R "$wheels" "$work/wheels"
+fi
 playbook prepare.yml "$@"
 
 stage "Bad input is refused before anything is touched"

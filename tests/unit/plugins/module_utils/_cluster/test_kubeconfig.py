@@ -176,14 +176,6 @@ def test_a_broken_kubeconfig_is_not_quoted() -> None:
     assert caught.value.__suppress_context__
 
 
-def test_redacted() -> None:
-    text = kubeconfig.redacted(kubeconfig.merge(OTHERS, EMBEDDED, False))
-    assert "S0VZ" not in text and "0123\n    password" not in text and "'yes'" not in text
-    user = kubeconfig.extract(text, "kwok-sim-a").user
-    assert user is not None and user["client-key-data"] == "REDACTED" and user["client-certificate-data"] == "Q0VSVA=="
-    assert kubeconfig.redacted("") == ""
-
-
 _names = st.text(min_size=1, max_size=12).filter(lambda name: name not in (NAMES.context, NAMES.cluster, NAMES.user))
 _values: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.datetimes(),

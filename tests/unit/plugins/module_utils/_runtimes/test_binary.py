@@ -143,7 +143,7 @@ def test_lifecycle(runtime: BinaryRuntime, layout: Layout) -> None:
 
     runtime.start("a")
     first = runtime.observe()["a"]
-    assert (first.status, first.digest, first.args) == ("starting", "one", ("600",))
+    assert (first.status, first.digest, first.args) == ("running", "one", ("600",))
     assert first.pid and processes.alive(first.pid)
     runtime.start("a")
     until(lambda: runtime.observe()["a"].status == "running")
@@ -197,7 +197,7 @@ def test_directory_reached_through_a_link(runtime: BinaryRuntime, layout: Layout
     kill(supervisord_pid(layout))
     assert other.observe()["a"].status == "failed"
     other.start("a")
-    assert runtime.observe()["a"].status == "starting"
+    assert runtime.observe()["a"].status == "running"
     other.shutdown()
     assert no_process(layout)
 
@@ -223,6 +223,15 @@ def test_script_with_interpreter_is_no_drift(runtime: BinaryRuntime, layout: Lay
     assert runtime.observe()["a"].args == ("--flag=x", "y")
 
 
+def test_program_that_makes_way_for_another_is_no_drift(runtime: BinaryRuntime, layout: Layout) -> None:
+    script = layout.root / "script"
+    script.write_text("#!/bin/sh\nexec sleep 600\n")
+    script.chmod(0o700)
+    up(runtime, program("a", "--flag", path=str(script)))
+    until(lambda: runtime.observe()["a"].args is None)
+    assert runtime.observe()["a"].digest == "digest-of-a"
+
+
 @pytest.mark.parametrize(
     "edit", [lambda text: text.replace("600", "700"), lambda text: "garbage", lambda text: "# {}\n" + text, lambda text: ""]
 )
@@ -233,7 +242,7 @@ def test_edited_definition_is_drift(runtime: BinaryRuntime, layout: Layout, edit
         path = layout.runtime / "conf.d" / f"{name}.sh"
         path.write_text(edit(path.read_text()))
     observed = runtime.observe()
-    assert (observed["a"].status, observed["a"].digest) == ("starting", None)
+    assert (observed["a"].status, observed["a"].digest) == ("running", None)
     assert (observed["b"].status, observed["b"].digest) == ("stopped", None)
     with pytest.raises(SimError, match="edited by hand"):
         runtime.start("b")
@@ -286,6 +295,25 @@ def test_strangers_are_left_alone(runtime: BinaryRuntime, layout: Layout) -> Non
             process.kill()
 
 
+def test_same_path_in_a_container_is_another_cluster(runtime: BinaryRuntime, layout: Layout) -> None:
+    unshare = shutil.which("unshare")
+    # Without privileges it takes a user namespace, which not every host allows.
+    prefix = [unshare or "", "--fork", "--pid", "--kill-child", *([] if os.geteuid() == 0 else ["--user", "--map-current-user"])]
+    if unshare is None or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs a process id namespace")
+    up(runtime, sleeper("a"))
+    inner = "import sys; sys.stdout.write('up'); sys.stdout.flush(); sys.stdin.read()"
+    command = [*prefix, "env", f"KWOK_SIM_CLUSTER_DIR={layout.root}", "KWOK_SIM_COMPONENT=b", sys.executable, "-c", inner]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as container:
+        assert container.stdout is not None
+        assert container.stdout.read(2) == "up"
+        assert list(runtime.observe()) == ["a"]
+        runtime.shutdown()
+        assert len(pids_of(layout)) == 1
+        assert container.poll() is None
+        container.communicate()
+
+
 def test_caller_inside_the_cluster_survives_its_shutdown(runtime: BinaryRuntime, layout: Layout) -> None:
     """A component may run Ansible itself."""
     up(runtime, sleeper("a"))
@@ -298,6 +326,25 @@ def test_caller_inside_the_cluster_survives_its_shutdown(runtime: BinaryRuntime,
     environ = {**os.environ, "KWOK_SIM_CLUSTER_DIR": str(layout.root), "KWOK_SIM_COMPONENT": "ansible"}
     command = [sys.executable, "-c", code, os.environ["ANSIBLE_COLLECTIONS_PATH"], str(layout.base_dir)]
     assert subprocess.run(command, env=environ, capture_output=True, text=True, check=False).stdout == "alive\n"
+    assert no_process(layout)
+
+
+def test_prepared_supervisor_is_the_one_that_is_used(runtime: BinaryRuntime, layout: Layout) -> None:
+    runtime.prepare()
+    assert runtime.observe() == {}
+    pid = supervisord_pid(layout)
+    up(runtime, sleeper("a"), sleeper("b"))
+    BinaryRuntime(layout).prepare()
+    assert supervisord_pid(layout) == pid
+    assert [item.args for item in runtime.observe().values()] == [("600",), ("600",)]
+
+
+def test_interrupted_after_preparing(layout: Layout) -> None:
+    BinaryRuntime(layout).prepare()
+    later = BinaryRuntime(layout)
+    up(later, sleeper("a"))
+    assert later.observe()["a"].args == ("600",)
+    later.shutdown()
     assert no_process(layout)
 
 
@@ -327,7 +374,7 @@ def test_killed_supervisor(runtime: BinaryRuntime, layout: Layout) -> None:
     later.stop("b")
     assert later.observe()["b"].status == "stopped"
     after = later.observe()["a"]
-    assert after.status == "starting"
+    assert after.status == "running"
     assert after.pid != before["a"].pid
     assert not processes.alive(before["a"].pid or 0)
     assert not processes.alive(before["b"].pid or 0)
@@ -340,7 +387,7 @@ def test_everything_killed(runtime: BinaryRuntime, layout: Layout) -> None:
     assert {item.status for item in runtime.observe().values()} == {"stopped"}
     for name in "ab":
         runtime.start(name)
-    assert {item.status for item in runtime.observe().values()} == {"starting"}
+    assert {item.status for item in runtime.observe().values()} == {"running"}
 
 
 def test_hung_supervisor(layout: Layout) -> None:
@@ -512,7 +559,7 @@ def test_many_components_and_two_clusters(layout: Layout) -> None:
         begun = time.monotonic()
         seen = first.observe()
         assert time.monotonic() - begun < 0.2, "30 ms on a quiet machine"
-        assert {item.status for item in seen.values()} == {"starting"}
+        assert {item.status for item in seen.values()} == {"running"}
         assert len({item.pid for item in seen.values()}) == len(names)
         first.shutdown()
         assert no_process(layout)
@@ -623,7 +670,7 @@ def test_without_proc(runtime: BinaryRuntime, layout: Layout, monkeypatch: pytes
     with monkeypatch.context() as patched:
         patched.setattr(processes, "PROC", "/nonexistent")
         seen = runtime.observe()["a"]
-        assert (seen.status, seen.digest, seen.args, seen.pid) == ("starting", "digest-of-a", ("600",), pid)
+        assert (seen.status, seen.digest, seen.args, seen.pid) == ("running", "digest-of-a", ("600",), pid)
         runtime.stop("a")
         runtime.start("a")
         os.kill(supervisord_pid(layout), signal.SIGSTOP)
