@@ -136,20 +136,20 @@ msg:
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.place import layout_of
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import COMMON_ARGUMENTS, check_name
-from ansible_collections.kwok.sim.plugins.module_utils._kube import tool
+from ansible_collections.kwok.sim.plugins.module_utils._tools import run
 
 
 def main() -> None:
     module = SimModule(
-        {**COMMON_ARGUMENTS, **tool.TOOL_ARGUMENTS, "namespace": {"type": "str"}, "kubectl": {"type": "path"}}, **tool.TOOL_CONSTRAINTS
+        {**COMMON_ARGUMENTS, **run.TOOL_ARGUMENTS, "namespace": {"type": "str"}, "kubectl": {"type": "path"}}, **run.TOOL_CONSTRAINTS
     )
     with module.errors():
         params = module.params
         layout = layout_of(params["base_dir"], check_name(params["cluster"], "cluster"))
-        result = tool.kubectl(
+        result = run.kubectl(
             layout,
-            tool.load(layout),
-            tool.arguments(params["args"], params["command"]),
+            run.load(layout),
+            run.arguments(params["args"], params["command"]),
             executable_path=params["kubectl"],
             namespace=params["namespace"],
             stdin=params["stdin"],

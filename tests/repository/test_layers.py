@@ -21,12 +21,22 @@ ALLOWED = {
     "_errors": (),
     "_artifacts": ("_errors",),
     "_runtimes": ("_errors", "_cluster.component", "_cluster.layout"),
-    "_kube": ("_errors", "_artifacts", "_cluster"),
+    "_kube": ("_errors", "_cluster.component"),
     "_cluster": ("_errors", "_artifacts", "_kube", "_runtimes"),
+    "_tools": ("_errors", "_artifacts", "_cluster"),
 }
 
 # What runs, and what must change: computed from values alone.
-PURE = ("_cluster.component", "_cluster.components", "_cluster.plan")
+PURE = (
+    "_artifacts.catalogue",
+    "_cluster.certificate",
+    "_cluster.component",
+    "_cluster.components",
+    "_cluster.joined",
+    "_cluster.plan",
+    "_cluster.spec",
+    "_tools.commands",
+)
 IMPURE = {"os", "pathlib", "random", "secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib"}
 
 

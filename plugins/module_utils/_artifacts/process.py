@@ -84,8 +84,7 @@ def run(
         timer.daemon = True
         timer.start()
         try:
-            assert process.stderr is not None
-            for line in process.stderr:
+            for line in process.stderr or ():
                 text = line.rstrip()
                 if text and (on_line is None or on_line(text)):
                     tail.append(text)

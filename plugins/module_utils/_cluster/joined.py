@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from .._errors import SimError
@@ -140,7 +139,7 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
     if not declaration["executable"]:
         raise SimError("is required by the runtime binary", option="executable", remedy="Give the path of the program")
     _check_unique("ports", [port["name"] for port in declaration["ports"]])
-    _check_unique("files", [str(PurePosixPath(item["path"])) for item in declaration["files"]])
+    _check_unique("files", [item["path"] for item in declaration["files"]])
     for port in declaration["ports"]:
         check_name(port["name"], "ports")
         if not 0 <= port["number"] <= 65535:
@@ -148,8 +147,8 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
                 f"{port['number']} is no TCP port", option="ports", remedy="Give a number from 1 to 65535, or 0 to have a free one chosen"
             )
     for item in declaration["files"]:
-        path = PurePosixPath(item["path"])
-        if path.is_absolute() or ".." in path.parts or not path.parts:
+        parts = item["path"].split("/")
+        if not all(parts) or set(parts) & {".", ".."}:
             raise SimError(
                 f"{item['path']!r} is not below the component's directory", option="files", remedy="Give a relative path without .."
             )
@@ -159,7 +158,7 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
             mode = -1
         if not 0 <= mode <= 0o777:
             raise SimError(f"{item['mode']!r} is no mode", option="files", remedy="Write the mode in octal, as '0600'")
-        if declaration["identity"] and path == PurePosixPath(_KUBECONFIG):
+        if declaration["identity"] and item["path"] == _KUBECONFIG:
             raise SimError(
                 f"{item['path']!r} is where the kubeconfig of its identity goes", option="files", remedy="Give this file another path"
             )

@@ -19,10 +19,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from .._artifacts import catalogue
+from .._artifacts.catalogue import ETCD_VERSION, KUBERNETES_VERSION
 from .._errors import SimError
-
-DEFAULT_KUBE_VERSION = "v1.36.3"
-DEFAULT_ETCD_VERSION = "v3.6.5"
 
 ETCD = "etcd"
 KUBE_APISERVER = "kube-apiserver"
@@ -45,7 +44,6 @@ PORT_OPTIONS: Mapping[str, str] = {
 # RFC 1123: what Kubernetes takes as the name of most objects, 63 characters at most.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
 _FEATURE_GATE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _RUNTIME_CONFIG = re.compile(r"[a-z0-9.]*/?[A-Za-z0-9./-]+")
 _FLAG = re.compile(r"[a-z][a-z0-9-]*")
@@ -67,8 +65,8 @@ CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "kwok"},
     "state": {"type": "str", "default": "started", "choices": ["present", "started", "stopped", "absent"]},
     "runtime": {"type": "str", "default": "binary", "choices": ["binary"]},
-    "kube_version": {"type": "str", "default": DEFAULT_KUBE_VERSION},
-    "etcd_version": {"type": "str", "default": DEFAULT_ETCD_VERSION},
+    "kube_version": {"type": "str", "default": KUBERNETES_VERSION},
+    "etcd_version": {"type": "str", "default": ETCD_VERSION},
     "disable": {"type": "list", "elements": "str", "default": []},
     "bind_address": {"type": "str", "default": "127.0.0.1"},
     **{option: {"type": "int"} for option in PORT_OPTIONS.values()},
@@ -150,8 +148,8 @@ class ClusterSpec:
 
     name: str = "kwok"
     runtime: str = "binary"
-    kube_version: str = DEFAULT_KUBE_VERSION
-    etcd_version: str = DEFAULT_ETCD_VERSION
+    kube_version: str = KUBERNETES_VERSION
+    etcd_version: str = ETCD_VERSION
     disable: tuple[str, ...] = ()
     bind_address: str = "127.0.0.1"
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -223,18 +221,13 @@ def check_name(name: str, option: str = "name") -> str:
 
 def version_tuple(version: str) -> tuple[int, int, int]:
     """``v1.36.3`` as ``(1, 36, 3)``; pre-release parts are left out."""
-    match = _VERSION.fullmatch(version)
-    if not match:
-        raise SimError(f"{version!r} is no version", remedy="Write it as v1.36.3")
-    return int(match[1]), int(match[2]), int(match[3])
+    parsed = catalogue.parse_version(version)
+    return parsed.major, parsed.minor, parsed.patch
 
 
 def parse_version(option: str, text: str) -> str:
     """``1.36.3`` or ``v1.36.3`` as ``v1.36.3``."""
-    text = text.strip()
-    if not _VERSION.fullmatch(text):
-        raise SimError(f"{text!r} is no version", option=option, remedy="Write it as v1.36.3")
-    return text if text.startswith("v") else f"v{text}"
+    return str(catalogue.parse_version(text.strip(), option=option))
 
 
 def parse_quantity(option: str, text: str) -> int:

@@ -19,12 +19,12 @@ import signal
 import socket
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from .._errors import SimError
 from . import processes

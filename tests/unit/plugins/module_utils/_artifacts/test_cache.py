@@ -175,7 +175,7 @@ def test_holders_follow_each_other_even_when_the_lock_file_is_removed(tmp_path: 
     most: list[int] = []
 
     def hold() -> None:
-        for _ in range(20):
+        for _round in range(20):
             with entry.locked():
                 inside.append(1)
                 most.append(len(inside))
@@ -183,7 +183,7 @@ def test_holders_follow_each_other_even_when_the_lock_file_is_removed(tmp_path: 
                 entry.remove()
                 inside.pop()
 
-    threads = [threading.Thread(target=hold) for _ in range(4)]
+    threads = [threading.Thread(target=hold) for _number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

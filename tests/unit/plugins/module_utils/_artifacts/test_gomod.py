@@ -14,27 +14,27 @@ go 1.30.2 // and why
 
 godebug default=go1.30
 godebug (
-	madvdontneed=1
+        madvdontneed=1
 )
 
 require k8s.io/alone v0.0.0
 require (
-	example.com/other v0.0.0
-	k8s.io/released v1.2.3
-	k8s.io/staged v0.0.0
-	k8s.io/staged-indirectly v0.0.0 // indirect
-	k8s.io/nested/module v0.0.0
-	k8s.io/pseudo v0.0.0-20260317180543-43fb72c5454a
-	"k8s.io/quoted" v0.0.0
-	k8s.io/prerelease v0.0.0-alpha.1 // v0.0.0
+        example.com/other v0.0.0
+        k8s.io/released v1.2.3
+        k8s.io/staged v0.0.0
+        k8s.io/staged-indirectly v0.0.0 // indirect
+        k8s.io/nested/module v0.0.0
+        k8s.io/pseudo v0.0.0-20260317180543-43fb72c5454a
+        "k8s.io/quoted" v0.0.0
+        k8s.io/prerelease v0.0.0-alpha.1 // v0.0.0
 )
 
 require (
-	k8s.io/staged v0.0.0
+        k8s.io/staged v0.0.0
 )
 
 replace (
-	k8s.io/elsewhere => k8s.io/fork v0.0.0
+        k8s.io/elsewhere => k8s.io/fork v0.0.0
 )
 
 exclude k8s.io/excluded v0.0.0

@@ -72,7 +72,7 @@ def test_a_cache_hit_needs_no_write_access_and_few_milliseconds(request_: Artifa
     (path.parent / ".lock").unlink()
     before = path.parent.stat().st_mtime_ns
     best = 1.0
-    for _ in range(10):
+    for _round in range(10):
         started = time.perf_counter()
         resolve(request_)
         best = min(best, time.perf_counter() - started)

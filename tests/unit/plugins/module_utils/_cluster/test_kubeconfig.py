@@ -79,7 +79,7 @@ def test_render_by_reference() -> None:
 
 def test_merge_changes_nothing_else() -> None:
     merged = kubeconfig.merge(OTHERS, EMBEDDED, False)
-    assert merged.startswith(OTHERS.split("contexts:")[0])
+    assert merged.startswith(OTHERS.split("contexts:", maxsplit=1)[0])
     for line in OTHERS.splitlines():
         assert line in merged.splitlines()
     assert kubeconfig.extract(merged, "kwok-sim-a") == kubeconfig.Entries(

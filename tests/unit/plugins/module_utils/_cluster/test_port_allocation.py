@@ -16,6 +16,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.component import
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.joined import declaration_of
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.layout import Layout
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.port_allocation import control_plane_ports, joined_ports
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.ports import choose
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.record import Record, save_record
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import PORT_OPTIONS
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
@@ -37,6 +38,10 @@ def control_plane(layout: Layout, record: Record | None = None, *run: str, **opt
 
 def joined(layout: Layout, record: Record, *run: str, **options: Any) -> dict[str, int]:
     return joined_ports(declaration_of(component_params(**options)), record, running(*run), layout)
+
+
+def free_port(*others: int) -> int:
+    return choose({"": "127.0.0.1"}, others, "")[""]
 
 
 def test_a_new_cluster_gets_a_port_for_everything(layout: Layout) -> None:
@@ -61,7 +66,7 @@ def test_ports_are_kept(layout: Layout) -> None:
 
 def test_an_option_moves_its_port_alone(layout: Layout) -> None:
     chosen = control_plane(layout)
-    (free,) = set(control_plane(layout, Record("kwok", ports={}), disable=["kube-scheduler"]).values()) - set(chosen.values()) or {28123}
+    free = free_port(*chosen.values())
     assert control_plane(layout, Record("kwok", ports=chosen), kube_apiserver_port=free) == {**chosen, "kube-apiserver": free}
 
 
@@ -128,12 +133,13 @@ def test_a_damaged_neighbour_is_in_nobodys_way(layout: Layout) -> None:
 
 def test_joined_ports_are_chosen_kept_and_given_up(layout: Layout) -> None:
     record = Record("kwok", ports={"etcd": 29990})
-    first = joined(layout, record, ports=[{"name": "a"}, {"name": "b", "number": 28111}])
+    number = free_port(29990)
+    first = joined(layout, record, ports=[{"name": "a"}, {"name": "b", "number": number}])
     assert first["etcd"] == 29990
-    assert first["web/b"] == 28111
+    assert first["web/b"] == number
     assert len(set(first.values())) == 3
     record.ports = first
-    assert joined(layout, record, ports=[{"name": "a"}, {"name": "b", "number": 28111}]) == first
+    assert joined(layout, record, ports=[{"name": "a"}, {"name": "b", "number": number}]) == first
     assert joined(layout, record, ports=[{"name": "a"}]) == {"etcd": 29990, "web/a": first["web/a"]}
     assert joined(layout, record, name="web2", ports=[{"name": "a"}])["web/a"] == first["web/a"]
 
@@ -145,7 +151,7 @@ def test_a_joined_port_of_this_cluster_is_refused(layout: Layout) -> None:
     assert caught.value.option == "ports"
     assert "the port etcd of this cluster" in caught.value.message
     with pytest.raises(SimError, match="the port web/a of this cluster"):
-        joined(layout, Record("kwok"), ports=[{"name": "a", "number": 28111}, {"name": "b", "number": 28111}])
+        joined(layout, Record("kwok"), ports=[{"name": name, "number": free_port()} for name in "ab"])
 
 
 @pytest.mark.parametrize("name", ["web", "etcd-browser"])

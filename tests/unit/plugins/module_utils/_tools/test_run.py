@@ -17,7 +17,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.layout import La
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.record import Record, save_record
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import ClusterSpec
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
-from ansible_collections.kwok.sim.plugins.module_utils._kube import tool
+from ansible_collections.kwok.sim.plugins.module_utils._tools import run
 
 STAND_IN = """\
 #!/bin/sh
@@ -48,14 +48,14 @@ def layout(tmp_path: Path) -> Layout:
     return layout
 
 
-def kubectl(layout: Layout, *args: str, **options: object) -> tool.Result:
+def kubectl(layout: Layout, *args: str, **options: object) -> run.Result:
     settings = {"executable_path": str(layout.base_dir.parent / "program"), "namespace": None, "stdin": None, "timeout_s": 20}
-    return tool.kubectl(layout, tool.load(layout), args, **{"check_mode": False, **settings, **options})  # type: ignore[arg-type]
+    return run.kubectl(layout, run.load(layout), args, **{"check_mode": False, **settings, **options})  # type: ignore[arg-type]
 
 
-def etcdctl(layout: Layout, *args: str, **options: object) -> tool.Result:
+def etcdctl(layout: Layout, *args: str, **options: object) -> run.Result:
     settings = {"executable_path": str(layout.base_dir.parent / "program"), "stdin": None, "timeout_s": 20}
-    return tool.etcdctl(layout, tool.load(layout), args, **{"check_mode": False, **settings, **options})  # type: ignore[arg-type]
+    return run.etcdctl(layout, run.load(layout), args, **{"check_mode": False, **settings, **options})  # type: ignore[arg-type]
 
 
 def test_kubectl_environment(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_failure(layout: Layout) -> None:
 
 
 def test_failure_of_a_stopped_cluster(layout: Layout) -> None:
-    record = tool.load(layout)
+    record = run.load(layout)
     record.state = "stopped"
     save_record(layout, record)
     with pytest.raises(SimError, match="state: started"):
@@ -161,24 +161,24 @@ def test_no_executable(layout: Layout, tmp_path: Path, content: bytes | None) ->
 
 def test_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(SimError, match="there is no cluster kwok") as caught:
-        tool.load(Layout(tmp_path, "kwok"))
+        run.load(Layout(tmp_path, "kwok"))
     assert caught.value.option == "cluster"
 
 
 def test_check_mode_before_the_executable_is_there(layout: Layout, tmp_path: Path) -> None:
-    record = tool.load(layout)
+    record = run.load(layout)
     record.spec = ClusterSpec(artifact_sources=("cache", "download"), artifact_cache_dir=str(tmp_path / "cache")).as_dict()
-    result = tool.kubectl(layout, record, ["get", "pods"], executable_path=None, namespace=None, stdin=None, timeout_s=5, check_mode=True)
+    result = run.kubectl(layout, record, ["get", "pods"], executable_path=None, namespace=None, stdin=None, timeout_s=5, check_mode=True)
     assert result.skipped is not None and result.skipped.startswith("not run in check mode: kubectl is not at ")
     assert not result.changed
     assert not (tmp_path / "cache").exists()
 
 
 def test_arguments() -> None:
-    assert tool.arguments(None, "get 'a b' -o json") == ["get", "a b", "-o", "json"]
-    assert tool.arguments(["get", "a b"], None) == ["get", "a b"]
+    assert run.arguments(None, "get 'a b' -o json") == ["get", "a b", "-o", "json"]
+    assert run.arguments(["get", "a b"], None) == ["get", "a b"]
     with pytest.raises(SimError, match="command: it cannot be split into words"):
-        tool.arguments(None, "get 'a")
+        run.arguments(None, "get 'a")
 
 
 def test_result_is_json(layout: Layout) -> None:

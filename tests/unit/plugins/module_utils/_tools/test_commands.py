@@ -11,7 +11,7 @@ import shlex
 import pytest
 
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
-from ansible_collections.kwok.sim.plugins.module_utils._kube import commands
+from ansible_collections.kwok.sim.plugins.module_utils._tools import commands
 
 
 @pytest.mark.parametrize(
