@@ -151,16 +151,16 @@ EXAMPLES = r"""
     - kube-controller-manager
     - kube-scheduler
 
-- name: Build kubectl in an older version
+- name: Build etcdctl in an older version
   kwok.sim.kwok_artifact:
-    name: kubectl
-    version: v1.34.4
+    name: etcdctl
+    version: v3.6.4
     sources: [cache, build]
-  register: kubectl
+  register: etcdctl
 
 - name: Use it
   ansible.builtin.command:
-    argv: ["{{ kubectl.path }}", version, --client]
+    argv: ["{{ etcdctl.path }}", version]
   changed_when: false
 
 - name: Download etcd through a mirror inside the company
@@ -171,8 +171,8 @@ EXAMPLES = r"""
 
 - name: Remove an executable from the cache
   kwok.sim.kwok_artifact:
-    name: kubectl
-    version: v1.34.4
+    name: etcdctl
+    version: v3.6.4
     state: absent
 """
 

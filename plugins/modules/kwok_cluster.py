@@ -41,7 +41,8 @@ options:
       - V(started) - the cluster is there as the options say, runs, and is ready.
       - V(present) - the cluster is there as the options say; what runs goes on running, what is stopped stays stopped.
       - V(stopped) - nothing of it runs; its objects are kept. All options but O(name), O(base_dir) and O(wait_timeout) are ignored.
-      - V(absent) - nothing of it is left, whatever state it is in. All options but O(name), O(base_dir) and O(wait_timeout) are ignored.
+      - V(absent) - nothing of it is left, whatever state it is in. All options but O(name), O(base_dir) and O(wait_timeout) are ignored;
+        where the cluster's record is damaged, its context is looked for in O(kubeconfig).
     type: str
     choices: [present, started, stopped, absent]
     default: started
@@ -245,13 +246,13 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "kubectl --kubeconfig {{ demo.cluster.kubeconfig }} get --raw /readyz"
 
-- name: Switch a feature gate; only what reads it is restarted
+- name: Switch a feature gate and its API on; only what reads them is restarted
   kwok.sim.kwok_cluster:
     name: demo
     kube_feature_gates:
-      MutatingAdmissionPolicy: true
+      ClusterTrustBundle: true
     kube_runtime_config:
-      admissionregistration.k8s.io/v1beta1: true
+      certificates.k8s.io/v1beta1/clustertrustbundles: true
 
 - name: Have a second one with flags of its own, without a scheduler, and in the user's kubeconfig
   kwok.sim.kwok_cluster:
@@ -261,7 +262,7 @@ EXAMPLES = r"""
       kube-apiserver:
         v: 2
         event-ttl: 10m
-    kubeconfig: "{{ ansible_facts.user_dir | default('~') }}/.kube/config"
+    kubeconfig: ~/.kube/config
     kubeconfig_merge: true
 
 - name: Stop a cluster and keep its objects
@@ -413,7 +414,7 @@ changes:
       description: Why.
       type: str
       returned: always
-      sample: --feature-gates=MutatingAdmissionPolicy=true added
+      sample: --feature-gates=ClusterTrustBundle=true added
 """
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.engine import ensure, remove, stop
@@ -429,7 +430,7 @@ def main() -> None:
         params = module.params
         layout = layout_of(params["base_dir"], check_name(params["name"]))
         if params["state"] == "absent":
-            outcome = remove(layout, module.mode)
+            outcome = remove(layout, module.mode, params["kubeconfig"])
         elif params["state"] == "stopped":
             outcome = stop(layout, module.mode)
         else:

@@ -231,7 +231,12 @@ EXAMPLES = r"""
       port: http
       path: /healthz
 
-- name: Join a controller under test with an identity of its own
+- name: Get a program that watches pods
+  kwok.sim.kwok_artifact:
+    name: kubectl
+  register: kubectl
+
+- name: Join it as a controller under test, with an identity of its own
   kwok.sim.kwok_component:
     cluster: demo
     name: watcher

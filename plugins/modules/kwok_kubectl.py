@@ -86,16 +86,23 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ nodes.json['items'] | map(attribute='metadata.name') }}"
 
-- name: Apply objects
+- name: Apply objects; kubectl says whether anything changed
   kwok.sim.kwok_kubectl:
-    cluster: second
-    namespace: shop
     args: [apply, -f, "-"]
-    stdin: "{{ lookup('ansible.builtin.template', 'objects.yaml.j2') }}"
+    stdin: |
+      apiVersion: v1
+      kind: Namespace
+      metadata:
+        name: shop
 
-- name: Wait for pods
+- name: Create one in a namespace
   kwok.sim.kwok_kubectl:
-    command: wait pods --all --for=condition=Ready --timeout=60s
+    namespace: shop
+    command: create configmap prices --from-literal=tea=3
+
+- name: Wait for a condition
+  kwok.sim.kwok_kubectl:
+    command: wait namespace/shop --for=jsonpath={.status.phase}=Active --timeout=60s
     timeout: 90
 """
 

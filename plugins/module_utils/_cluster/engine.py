@@ -22,11 +22,11 @@ from .component import Component, Executable
 from .components import ADMIN, CA, Facts
 from .description import describe
 from .layout import Layout
-from .plan import Change, Desired, Run, as_json, plan
+from .plan import Change, Desired, Observed, Run, as_json, plan
 from .port_allocation import control_plane_ports
 from .record import Record, load_record, load_required, save_record
 from .runtimes import runtime_of
-from .spec import KUBE_APISERVER, ClusterSpec, parse, refuse_in_place
+from .spec import DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place
 
 
 @dataclass
@@ -75,19 +75,15 @@ def ensure(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
     """
     spec = parse(params)
     place.check_place(layout)
+    runtime = runtime_of(layout, spec.runtime)
+    runtime.check()
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
         record = place.load_own(layout)
         removal = _removal(record, spec, params["recreate"])
-        runtime = runtime_of(layout, spec.runtime)
-        runtime.check()
         known = record.versions if record else {}
         programs = executables.obtain(spec, spec.components, known, check_mode=mode.check_mode, progress=mode.progress)
         _check_arguments(spec, record, programs)
-        if removal:
-            if not mode.check_mode:
-                _remove(layout, record, mode)
-            record = None
-        outcome = _converge(layout, spec, record, params["state"] == "started", runtime, programs, mode)
+        outcome = _converge(layout, spec, record, bool(removal), params["state"] == "started", runtime, programs, mode)
         outcome.changes = removal + outcome.changes
         return outcome
 
@@ -96,14 +92,15 @@ def stop(layout: Layout, mode: Mode) -> Outcome:
     """Stop all of a cluster, joined components included; its objects stay.
 
     Raises:
-        SimError: There is no such cluster.
+        SimError: There is no such cluster, or it is another user's.
     """
+    place.check_owner(layout)
     load_required(layout)
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
         record = load_required(layout)
         runtime = runtime_of(layout, record.runtime)
         seen = runtime.observe()
-        order = [*(name for name in seen if name not in record.components), *reversed(record.components)]
+        order = [*(name for name in seen if name not in record.components), *reversed(_start_order(record))]
         changes = [
             Change("stop", "component", name, f"runs (pid {seen[name].pid})", {"status": seen[name].status}, {"status": "stopped"})
             for name in order
@@ -120,17 +117,26 @@ def stop(layout: Layout, mode: Mode) -> Outcome:
         return Outcome(changes, describe(layout, record, runtime))
 
 
-def remove(layout: Layout, mode: Mode) -> Outcome:
+def _start_order(record: Record) -> list[str]:
+    """Names of the recorded components, each after those that it depends on."""
+    recorded = tuple(Component(name, depends_on=tuple(plain["depends_on"])) for name, plain in record.components.items())
+    return [item.name for wave in components.in_start_order(recorded) for item in wave]
+
+
+def remove(layout: Layout, mode: Mode, kubeconfig: str | None = None) -> Outcome:
     """Leave nothing of a cluster behind, whatever state things are in.
+
+    Args:
+        kubeconfig: A file that may hold the cluster's context, where the record that would say so is damaged.
 
     Raises:
         SimError: The directory is another user's, or no cluster of ours.
     """
     place.check_owner(layout)
-    if not layout.root.exists():
+    if not _is_anything_left(layout):
         return Outcome()
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
-        if not layout.root.exists():
+        if not _is_anything_left(layout):
             return Outcome()
         if place.is_foreign(layout):
             raise SimError(
@@ -144,18 +150,22 @@ def remove(layout: Layout, mode: Mode) -> Outcome:
             # A damaged record still marks the directory as ours.
             record = None
         if not mode.check_mode:
-            _remove(layout, record, mode)
+            _remove(layout, record, mode, kubeconfig)
         before = {"cluster": layout.name, "directory": str(layout.root)}
         return Outcome([Change("remove", "cluster", layout.name, "is there", before)])
 
 
-def _remove(layout: Layout, record: Record | None, mode: Mode) -> None:
+def _is_anything_left(layout: Layout) -> bool:
+    # Whoever removes the directory by hand leaves processes behind that nothing but their environment ties to the cluster.
+    return layout.root.exists() or bool(runtime_of(layout, DEFAULT_RUNTIME).observe())
+
+
+def _remove(layout: Layout, record: Record | None, mode: Mode, kubeconfig: str | None = None) -> None:
     mode.progress(f"remove cluster {layout.name}")
-    runtime_of(layout, record.runtime if record else "binary").shutdown()
-    if record:
-        context = ClusterSpec.from_dict(record.spec).context
-        for path in record.exports:
-            exports.withdraw(path, context)
+    runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME).shutdown()
+    context = ClusterSpec(layout.name).context
+    for path in record.exports if record else filter(None, [kubeconfig]):
+        exports.withdraw(path, context)
     place.clear(layout)
 
 
@@ -184,15 +194,26 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
 
 
 def _converge(
-    layout: Layout, spec: ClusterSpec, record: Record | None, start: bool, runtime: Runtime, programs: executables.Programs, mode: Mode
+    layout: Layout,
+    spec: ClusterSpec,
+    before: Record | None,
+    anew: bool,
+    start: bool,
+    runtime: Runtime,
+    programs: executables.Programs,
+    mode: Mode,
 ) -> Outcome:
+    """Plan and carry out; ``anew`` removes what is there before, once all of the options have been found to be good."""
+    record = None if anew else before
     known = record or Record(spec.name, runtime=spec.runtime)
-    seen = runtime.observe() if record else {}
-    chosen = control_plane_ports(spec, known, seen, layout)
+    seen = runtime_of(layout, before.runtime).observe() if before else {}
+    chosen = control_plane_ports(spec, before or known, seen, layout)
+    if anew:
+        chosen = {name: number for name, number in chosen.items() if name in PORT_OPTIONS}
     facts = Facts(layout, chosen, {**programs.executables, **joined_executables(known)}, programs.versions)
     desired = _desired(spec, known, facts, start)
     server = components.server_url(spec, facts)
-    observed = observe(layout, desired, seen, exports.problems(spec, layout, server))
+    observed = _nothing(spec, layout) if anew else observe(layout, desired, seen, exports.problems(spec, layout, server))
     changes: list[Change] = []
     if record is None:
         changes.append(
@@ -202,7 +223,9 @@ def _converge(
     reason = f"the context {spec.context} is no longer wanted there"
     changes += [Change("remove", "kubeconfig", path, reason, {"path": path}) for path in known.exports if path != spec.kubeconfig]
     if mode.check_mode:
-        return Outcome(changes, describe(layout, record, runtime) if record else None)
+        return Outcome(changes, describe(layout, before) if before else None)
+    if anew:
+        _remove(layout, before, mode)
 
     updated = replace(
         known,
@@ -226,6 +249,14 @@ def _converge(
     if start and mode.wait:
         carrier.await_ready(tuple(item for item in desired.components if desired.run[item.name] == "run"))
     return Outcome(changes, describe(layout, updated, runtime))
+
+
+def _nothing(spec: ClusterSpec, layout: Layout) -> Observed:
+    """What there is of a cluster that is made anew."""
+    problems: dict[str, str | None] = {str(layout.kubeconfig): "is missing"}
+    if spec.kubeconfig:
+        problems[spec.kubeconfig] = exports.export_problem(spec, spec.kubeconfig, None)
+    return Observed(kubeconfigs=problems)
 
 
 def _desired(spec: ClusterSpec, record: Record, facts: Facts, start: bool) -> Desired:

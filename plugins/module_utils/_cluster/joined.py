@@ -9,6 +9,7 @@ Private to the collection C(kwok.sim): no stable interface.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -139,7 +140,7 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
     if not declaration["executable"]:
         raise SimError("is required by the runtime binary", option="executable", remedy="Give the path of the program")
     _check_unique("ports", [port["name"] for port in declaration["ports"]])
-    _check_unique("files", [item["path"] for item in declaration["files"]])
+    _check_unique("files", [posixpath.normpath(item["path"]) for item in declaration["files"]])
     for port in declaration["ports"]:
         check_name(port["name"], "ports")
         if not 0 <= port["number"] <= 65535:
@@ -147,8 +148,8 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
                 f"{port['number']} is no TCP port", option="ports", remedy="Give a number from 1 to 65535, or 0 to have a free one chosen"
             )
     for item in declaration["files"]:
-        parts = item["path"].split("/")
-        if not all(parts) or set(parts) & {".", ".."}:
+        path = posixpath.normpath(item["path"])
+        if path.startswith(("/", "..")) or path == ".":
             raise SimError(
                 f"{item['path']!r} is not below the component's directory", option="files", remedy="Give a relative path without .."
             )
@@ -158,7 +159,7 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
             mode = -1
         if not 0 <= mode <= 0o777:
             raise SimError(f"{item['mode']!r} is no mode", option="files", remedy="Write the mode in octal, as '0600'")
-        if declaration["identity"] and item["path"] == _KUBECONFIG:
+        if declaration["identity"] and path == _KUBECONFIG:
             raise SimError(
                 f"{item['path']!r} is where the kubeconfig of its identity goes", option="files", remedy="Give this file another path"
             )

@@ -125,6 +125,8 @@ def make(layout: Layout) -> None:
 
 def clear(layout: Layout) -> None:
     """Remove the cluster's directory. The record goes last: interrupted, the next run still knows the directory as ours."""
+    if not layout.root.exists():
+        return
     for entry in layout.root.iterdir():
         if entry == layout.record:
             continue

@@ -18,6 +18,7 @@ from typing import Any
 from .._errors import SimError
 from .files import write_atomically
 from .layout import Layout
+from .spec import CLUSTER_ARGUMENTS, ClusterSpec
 
 FORMAT = 1
 
@@ -77,9 +78,21 @@ def load_record(layout: Layout) -> Record | None:
                 remedy="Update the collection kwok.sim",
             )
         known = {item.name for item in fields(Record)}
-        return Record(**{key: value for key, value in plain.items() if key in known})
+        record = Record(**{key: value for key, value in plain.items() if key in known})
+        _check(record)
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(layout, error) from None
+    return record
+
+
+def _check(record: Record) -> None:
+    """Raise a TypeError or ValueError for what no run has written."""
+    for item in fields(Record):
+        if item.default_factory is dict and not isinstance(getattr(record, item.name), dict):
+            raise TypeError(f"{item.name} is no mapping")
+    if record.runtime not in CLUSTER_ARGUMENTS["runtime"]["choices"]:
+        raise ValueError(f"there is no runtime {record.runtime!r}")
+    ClusterSpec.from_dict(record.spec)
 
 
 def _damaged(layout: Layout, error: Exception) -> SimError:

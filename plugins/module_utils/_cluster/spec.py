@@ -23,6 +23,8 @@ from .._artifacts import catalogue
 from .._artifacts.catalogue import ETCD_VERSION, KUBERNETES_VERSION
 from .._errors import SimError
 
+DEFAULT_RUNTIME = "binary"
+
 ETCD = "etcd"
 KUBE_APISERVER = "kube-apiserver"
 KUBE_CONTROLLER_MANAGER = "kube-controller-manager"
@@ -64,7 +66,7 @@ WAIT_ARGUMENTS: dict[str, dict[str, Any]] = {
 CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "kwok"},
     "state": {"type": "str", "default": "started", "choices": ["present", "started", "stopped", "absent"]},
-    "runtime": {"type": "str", "default": "binary", "choices": ["binary"]},
+    "runtime": {"type": "str", "default": DEFAULT_RUNTIME, "choices": ["binary"]},
     "kube_version": {"type": "str", "default": KUBERNETES_VERSION},
     "etcd_version": {"type": "str", "default": ETCD_VERSION},
     "disable": {"type": "list", "elements": "str", "default": []},
@@ -147,7 +149,7 @@ class ClusterSpec:
     """The options of a cluster, checked and normalised. Fields are named as the options; see the module's documentation."""
 
     name: str = "kwok"
-    runtime: str = "binary"
+    runtime: str = DEFAULT_RUNTIME
     kube_version: str = KUBERNETES_VERSION
     etcd_version: str = ETCD_VERSION
     disable: tuple[str, ...] = ()

@@ -21,7 +21,8 @@ import sys
 from importlib import metadata
 from typing import Any
 
-# Tried in turn, after the interpreter that Ansible itself uses. The oldest first: it has wheels for everything soonest.
+# Tried in turn, after the interpreter that Ansible itself uses. Of those with a version in their names, the oldest first: new
+# ones wait longest for the wheels of what they need.
 CANDIDATES = ("python3", "python3.11", "python3.12", "python3.13", "python3.14")
 
 # Debian splits ensurepip off into python3-venv; venv alone is importable there and then fails.

@@ -40,6 +40,14 @@ await() {
     return 1
 }
 
+# A name and a /30 for this run alone: two runs at once have different process ids.
+third=$(($$ / 64 % 256))
+base=$(($$ % 64 * 4))
+here_address=10.203.$third.$((base + 1))
+second_address=10.203.$third.$((base + 2))
+here_link=kws$$
+second_link=kwr$$
+
 work=$(mktemp -d /tmp/kwok-sim-second.XXXXXX)
 chmod 0755 "$work"
 holder=
@@ -47,8 +55,9 @@ init=
 clean_up() {
     status=$?
     set +e
-    # The first process of a process namespace takes all others with it, and the last one takes the interface.
+    # The first process of a process namespace takes all others with it. The interface would follow a little later.
     [ -z "$init" ] || kill -KILL "$init"
+    ip link delete "$here_link"
     [ -z "$holder" ] || wait "$holder"
     rm -rf "$work"
     exit "$status"
@@ -80,14 +89,6 @@ PidFile none
 PrintMotd no
 Subsystem sftp internal-sftp
 END
-
-# A /30 for this run alone: two runs at once have different process ids.
-third=$(($$ / 64 % 256))
-base=$(($$ % 64 * 4))
-here_address=10.203.$third.$((base + 1))
-second_address=10.203.$third.$((base + 2))
-here_link=kws$$
-second_link=kwr$$
 
 unshare --net --mount --pid --fork --uts --mount-proc --kill-child \
     bash "$PWD/second-host.sh" "$work" "$second_link" "$second_address/30" > "$work/second.log" 2>&1 &

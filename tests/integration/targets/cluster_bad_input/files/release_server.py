@@ -19,6 +19,12 @@ class Handler(BaseHTTPRequestHandler):
     """Answers every request for a version that exists."""
 
     def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def answer(self, *, with_body: bool) -> None:
         if "9.9.9" in self.path or "3.9.9" in self.path:
             self.send_error(404)
             return
@@ -32,10 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
+        if with_body:
             self.wfile.write(body)
-
-    do_HEAD = do_GET
 
     def log_message(self, *_args: object) -> None:
         """Say nothing."""

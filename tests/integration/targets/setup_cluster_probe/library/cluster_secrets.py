@@ -22,10 +22,10 @@ def needles(directory: Path) -> dict[str, str]:
     for path in sorted([*directory.glob("*.key"), *directory.glob("*.crt")]):
         lines = [line for line in path.read_text(encoding="ascii").splitlines() if not line.startswith("-----")]
         body = "".join(lines)
-        # The first bytes say which algorithm it is, and are the same in all.
-        found[body[56:100]] = path.name
+        # The first bytes say which algorithm and which issuer it is; the last ones are a signature or a point on a curve.
+        found[body[-60:-8]] = path.name
         encoded = base64.b64encode(path.read_bytes()).decode()
-        found[encoded[120:180]] = f"{path.name} as base64"
+        found[encoded[-120:-60]] = f"{path.name} as base64"
     return found
 
 

@@ -8,5 +8,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("kwok.sim", deadline=None, max_examples=40)
+settings.register_profile("kwok.sim", deadline=None, max_examples=25)
 settings.load_profile("kwok.sim")

@@ -99,7 +99,9 @@ def random_params() -> st.SearchStrategy[dict[str, Any]]:
             "disable": st.lists(st.sampled_from(OPTIONAL_COMPONENTS), unique=True),
             "bind_address": st.sampled_from(["127.0.0.1", "::1", "0.0.0.0", "::", "192.0.2.10", "2001:db8::10"]),
             "kube_apiserver_port": st.sampled_from([0, 6443]),
-            "kube_apiserver_cert_sans": st.lists(st.sampled_from(["sim.example.org", "192.0.2.10", "*.example.org", "2001:db8::10", "localhost"])),
+            "kube_apiserver_cert_sans": st.lists(
+                st.sampled_from(["sim.example.org", "192.0.2.10", "*.example.org", "2001:db8::10", "localhost"])
+            ),
             "kube_feature_gates": st.dictionaries(st.from_regex(r"[A-Z][A-Za-z0-9]{0,8}", fullmatch=True), st.booleans(), max_size=3),
             "kube_runtime_config": st.dictionaries(st.sampled_from(["api/all", "batch/v1", "apps/v1/deployments"]), st.booleans()),
             "extra_args": st.dictionaries(st.sampled_from(CONTROL_PLANE), _extra_flags),

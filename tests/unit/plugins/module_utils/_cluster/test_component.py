@@ -60,7 +60,15 @@ def test_what_a_process_depends_on_changes_its_digest(change: dict[str, Any]) ->
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": "v2"}, {"readiness": None}, {"metrics": None}, {"depends_on": ()}, {"ports": ()}, {"stop_timeout": 1}, {"owner": "component"}],
+    [
+        {"version": "v2"},
+        {"readiness": None},
+        {"metrics": None},
+        {"depends_on": ()},
+        {"ports": ()},
+        {"stop_timeout": 1},
+        {"owner": "component"},
+    ],
 )
 def test_what_only_we_use_does_not(change: dict[str, Any]) -> None:
     assert replace(COMPONENT, **change).digest(PRINTS) == COMPONENT.digest(PRINTS)

@@ -386,7 +386,7 @@ def test_extra_args_add_replace_repeat_and_remove() -> None:
 
 
 def test_extra_args_keep_the_order_of_the_rest() -> None:
-    base = {"a": "1", "b": ("2", "3"), "c": "4"}
+    base: dict[str, str | tuple[str, ...]] = {"a": "1", "b": ("2", "3"), "c": "4"}
     assert with_extra_args(base, {}) == ("--a=1", "--b=2", "--b=3", "--c=4")
     assert with_extra_args(base, {"b": None}) == ("--a=1", "--c=4")
     assert with_extra_args(base, {"b": ()}) == ("--a=1", "--c=4")

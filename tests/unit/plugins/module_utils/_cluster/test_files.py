@@ -34,7 +34,7 @@ def test_modes_whatever_the_umask(tmp_path: Path, wanted: int, umask: int) -> No
         os.umask(before)
     assert mode(path) == wanted
     assert path.read_text(encoding="utf-8") == "ö\n"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_every_directory_on_the_way_is_private(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert f"no space left to write {path}" in caught.value.message
     assert "Free space" in str(caught.value.remedy)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -32,7 +32,10 @@ ROOT = BASE_DIR / "clusters" / "kwok"
 FULL: dict[str, Any] = {
     "args": ["--listen=127.0.0.1:$(PORT_HTTP_ALT)", "--kubeconfig=$(KUBECONFIG)", "--literal=$$(KUBECONFIG)"],
     "env": {"B": "$(CLUSTER_NAME)", "A": 1},
-    "files": [{"path": "conf/web.yaml", "content": "server: $(SERVER_URL)\n", "mode": "0640"}, {"path": "raw", "content": "$(x)", "expand": False}],
+    "files": [
+        {"path": "conf/web.yaml", "content": "server: $(SERVER_URL)\n", "mode": "0640"},
+        {"path": "raw", "content": "$(x)", "expand": False},
+    ],
     "ports": [{"name": "http-alt"}],
     "readiness": {"port": "http-alt", "path": "/ready"},
     "metrics": {"port": "http-alt", "path": "/metrics", "scheme": "https"},
@@ -134,7 +137,7 @@ def test_a_users_own_kubeconfig_variable_stays() -> None:
 
 def test_without_identity_there_is_none() -> None:
     web = rendered()
-    assert web.files == web.env == web.certificates == ()
+    assert (web.files, web.env, web.certificates) == ((), (), ())
     for name in ("KUBECONFIG", "CLIENT_KEY_FILE", "SERVER_CERT_FILE", "PORT_HTTP"):
         with pytest.raises(SimError, match="not known here"):
             rendered(args=[f"$({name})"])

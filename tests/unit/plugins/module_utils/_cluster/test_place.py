@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,14 +210,18 @@ def test_an_interrupted_removal_can_be_completed(cluster: Layout, monkeypatch: p
     removed: list[object] = []
     rmtree, unlink = shutil.rmtree, Path.unlink
 
-    def step(path: object) -> None:
-        if len(removed) == after:
-            raise KeyboardInterrupt
-        removed.append(path)
+    def stepping(remove: Callable[..., None]) -> Callable[..., None]:
+        def step(path: Path, *args: Any, **more: Any) -> None:
+            if len(removed) == after:
+                raise KeyboardInterrupt
+            removed.append(path)
+            remove(path, *args, **more)
+
+        return step
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", lambda path: (step(path), rmtree(path)))
-        patch.setattr(Path, "unlink", lambda path, missing_ok=False: (step(path), unlink(path, missing_ok)))
+        patch.setattr(shutil, "rmtree", stepping(rmtree))
+        patch.setattr(Path, "unlink", stepping(unlink))
         with pytest.raises(KeyboardInterrupt):
             place.clear(cluster)
     assert not place.is_foreign(cluster)

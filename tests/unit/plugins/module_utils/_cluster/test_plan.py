@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans, on their own and carried out: by the real Carrier, with real certificates and files, and processes that are only kept account of."""
+"""Plans, and what comes of them: carried out by the real Carrier, with real certificates and files, on processes in a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster import pki
@@ -286,8 +286,8 @@ def _forget(made: World, name: str) -> None:
 
 
 def _restart_by_hand(made: World, name: str) -> None:
-    made.runtime.stored[name] = (made.runtime.stored[name][0], ("--by-hand",)) if name in made.runtime.stored else ("x", ("--by-hand",))
-    made.runtime.processes[name] = Process(1, made.runtime.stored[name][0], ("--by-hand",))
+    digest = made.runtime.stored[name][0] if name in made.runtime.stored else "none"
+    made.runtime.processes[name] = Process(1, digest, ("--by-hand",))
 
 
 def _replace_process(made: World, name: str) -> None:
@@ -301,6 +301,7 @@ def _stop_and_edit_definition(made: World, name: str) -> None:
 
 def _unrecord(made: World, name: str) -> None:
     made.record.components.pop(name, None)
+    save_record(made.layout, made.record)
 
 
 def _want_argument(made: World, name: str) -> None:
@@ -381,6 +382,7 @@ def test_each_drift_is_seen_and_repaired_alone(drift: Drift, name: str) -> None:
         assert {text.split()[1] for text in made.runtime.journal} == {name}
 
 
+@settings(max_examples=30)
 @given(component_drifts, certificate_drifts)
 def test_any_drift_is_repaired_in_one_run_and_nothing_else_is_touched(
     drifts: list[tuple[Drift, str]], lost: list[tuple[Drift, str]]
@@ -413,6 +415,7 @@ def test_any_drift_is_repaired_in_one_run_and_nothing_else_is_touched(
 runs = st.fixed_dictionaries({name: st.sampled_from(["run", "stop", "keep"]) for name in ("store", "api", "log", "web")})
 
 
+@settings(max_examples=30)
 @given(component_drifts, certificate_drifts, runs)
 def test_whatever_should_run_does_and_the_rest_is_as_asked(
     drifts: list[tuple[Drift, str]], lost: list[tuple[Drift, str]], run: dict[str, Run]
@@ -449,7 +452,7 @@ def test_what_is_kept_is_neither_started_nor_stopped() -> None:
 
 def test_what_is_stopped_stays_as_it_is_until_it_starts() -> None:
     with world() as made:
-        made.run(**dict.fromkeys(("web", "store", "api", "log"), "stop"))
+        made.run(web="stop", store="stop", api="stop", log="stop")
         changes = made.converge()
         assert [change.name for change in changes] == ["web", "log", "api", "store"]
         assert {change.action for change in changes} == {"stop"}
@@ -457,7 +460,7 @@ def test_what_is_stopped_stays_as_it_is_until_it_starts() -> None:
         _edit(made, "api")
         _lose_key(made, "store")
         assert actions(made.converge()) == {}
-        made.run(**dict.fromkeys(("web", "store", "api", "log"), "run"))
+        made.run(web="run", store="run", api="run", log="run")
         assert actions(made.converge()) == {"store": "repair", "api": "repair", "log": "start", "web": "update"}
         assert made.runtime.processes["web"].args == ("--web", "--more")
 
@@ -486,6 +489,7 @@ def _add_stranger(made: World, *, recorded: bool) -> None:
     made.runtime.start("stranger")
     if recorded:
         made.record.components["stranger"] = as_json(stranger.as_dict())
+        save_record(made.layout, made.record)
 
 
 @pytest.mark.parametrize("recorded", [True, False])
@@ -547,6 +551,20 @@ def test_certificates_are_renewed_before_they_expire() -> None:
         assert "api" in changes[1].reason
 
 
+def test_an_authority_that_is_renewed_signs_its_certificates_anew_in_the_same_run() -> None:
+    """Though the old one is still valid, and so is what it signed."""
+    with world() as made:
+        pki.issue(made.layout.pki, CERTIFICATES[0], now() - timedelta(days=3000))
+        for item in CERTIFICATES[3:5]:
+            pki.issue(made.layout.pki, item, now())
+        changes = made.converge()
+        assert {change.name: change.action for change in changes if change.kind == "certificate"} == dict.fromkeys(
+            ("ca", "store", "api"), "renew"
+        )
+        assert changes[1].reason == "is signed by ca, which is issued anew"
+        assert actions(changes) == {"store": "restart", "api": "restart"}
+
+
 def test_other_names_in_a_certificate_are_shown() -> None:
     with world() as made:
         wanted = tuple(replace(item, names=("localhost", "sim.example.org")) if item.name == "store" else item for item in CERTIFICATES)
@@ -595,8 +613,12 @@ def test_arguments_described(before: list[str], after: list[str], text: str) -> 
 
 
 def test_differences_described() -> None:
-    old = Component("a", "v1", Executable("/opt/a", "1:2"), env=(("A", "1"), ("B", "1")), files=(ConfigFile("/c/x", "1"), ConfigFile("/c/y", "1")))
-    new = Component("a", "v2", Executable("/opt/b", "1:2"), env=(("B", "2"), ("C", "1")), files=(ConfigFile("/c/y", "2"), ConfigFile("/c/z", "1")))
+    old = Component(
+        "a", "v1", Executable("/opt/a", "1:2"), env=(("A", "1"), ("B", "1")), files=(ConfigFile("/c/x", "1"), ConfigFile("/c/y", "1"))
+    )
+    new = Component(
+        "a", "v2", Executable("/opt/b", "1:2"), env=(("B", "2"), ("C", "1")), files=(ConfigFile("/c/y", "2"), ConfigFile("/c/z", "1"))
+    )
     text = describe_differences(as_json(old.as_dict()), as_json(new.as_dict()))
     for part in (
         "version v1 becomes v2",

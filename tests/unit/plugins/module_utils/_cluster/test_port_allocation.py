@@ -104,9 +104,7 @@ def test_a_port_that_the_cluster_uses_already_is_refused(layout: Layout, other: 
 
 def test_ports_can_be_exchanged_by_asking_for_both(layout: Layout) -> None:
     chosen = control_plane(layout)
-    swapped = control_plane(
-        layout, Record("kwok", ports=chosen), etcd_port=chosen["kube-apiserver"], kube_apiserver_port=chosen["etcd"]
-    )
+    swapped = control_plane(layout, Record("kwok", ports=chosen), etcd_port=chosen["kube-apiserver"], kube_apiserver_port=chosen["etcd"])
     assert (swapped["etcd"], swapped["kube-apiserver"]) == (chosen["kube-apiserver"], chosen["etcd"])
 
 

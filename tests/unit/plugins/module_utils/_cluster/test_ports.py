@@ -41,7 +41,7 @@ def test_the_choice_is_repeatable_and_skips_what_is_taken() -> None:
 
 
 def test_two_clusters_made_at_once_look_in_different_places() -> None:
-    wanted = {name: "127.0.0.1" for name in "abcdef"}
+    wanted = dict.fromkeys("abcdef", "127.0.0.1")
     chosen = [set(ports.choose(wanted, [], f"/home/me/clusters/{name}").values()) for name in ("one", "two", "three")]
     assert len(set().union(*chosen)) == 18
 

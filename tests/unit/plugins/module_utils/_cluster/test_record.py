@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -125,7 +124,7 @@ def test_a_reader_sees_the_old_or_the_new_one(layout: Layout) -> None:
     while not done.is_set():
         assert load_record(layout) in records
     writer.join()
-    assert os.listdir(layout.root) == [layout.record.name]
+    assert list(layout.root.iterdir()) == [layout.record]
 
 
 def test_list(tmp_path: Path) -> None:

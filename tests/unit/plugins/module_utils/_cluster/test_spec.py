@@ -176,7 +176,16 @@ def test_versions(parts: tuple[int, int, int], suffix: str, prefix: bool) -> Non
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("1", 1), ("1k", 1000), ("500M", 500_000_000), ("8Gi", 8589934592), ("8GiB", 8589934592), (" 2Ki ", 2048), ("1T", 10**12), ("1Ti", 2**40)],
+    [
+        ("1", 1),
+        ("1k", 1000),
+        ("500M", 500_000_000),
+        ("8Gi", 8589934592),
+        ("8GiB", 8589934592),
+        (" 2Ki ", 2048),
+        ("1T", 10**12),
+        ("1Ti", 2**40),
+    ],
 )
 def test_quantities(text: str, number: int) -> None:
     assert parse_quantity("etcd_quota_backend_size", text) == number

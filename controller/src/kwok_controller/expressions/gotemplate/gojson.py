@@ -1,0 +1,449 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""JSON as Go's `encoding/json` writes and reads it, and YAML as `sigs.k8s.io/yaml` (which the Go kwok's function `YAML` is) writes it."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import math
+import re
+from typing import Any, Final
+
+from kwok_controller.expressions.gotemplate.errors import FunctionError, LimitExceeded
+from kwok_controller.expressions.gotemplate.gotime import RFC3339_NANO, GoTime, parse_time
+from kwok_controller.expressions.gotemplate.limits import Runtime
+from kwok_controller.expressions.gotemplate.strconv import format_float, json_float, parse_float, parse_int, valid_text
+from kwok_controller.expressions.gotemplate.values import GoList, GoMap, Number, Value, element, elements, items, type_name
+
+_PLAIN = re.compile(r"[ !#-%'-;=?-\[\]-~]*")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NUMBER_START = re.compile(r"-?(0|[1-9])")
+
+
+def json_string(text: str, *, escape_html: bool = True) -> str:
+    """A string as JSON."""
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
+    out = ['"']
+    for char in valid_text(text):
+        if char in _ESCAPES:
+            out.append(_ESCAPES[char])
+        elif char < " " or (escape_html and char in "<>&") or char in "\u2028\u2029":
+            out.append(f"\\u{ord(char):04x}")
+        else:
+            out.append(char)
+    out.append('"')
+    return "".join(out)
+
+
+class _Encoder:
+    def __init__(self, runtime: Runtime, indent: str, escape_html: bool) -> None:
+        self.runtime = runtime
+        self.indent = indent
+        self.escape_html = escape_html
+        self.out: list[str] = []
+        self.size = 0
+
+    def write(self, text: str) -> None:
+        self.size += len(text)
+        if self.size > self.runtime.limits.value:
+            raise LimitExceeded(f"a value of more than {self.runtime.limits.value} characters or elements")
+        self.out.append(text)
+
+    def value(self, value: Value, depth: int = 0) -> None:
+        if isinstance(value, Number):
+            text = str.__str__(value) or "0"
+            if not _NUMBER.fullmatch(text):
+                raise FunctionError(f"json: invalid number literal {text!r}")
+            self.write(text)
+        elif isinstance(value, str):
+            self.write(json_string(value, escape_html=self.escape_html))
+        elif value is None:
+            self.write("null")
+        elif isinstance(value, bool):
+            self.write("true" if value else "false")
+        elif isinstance(value, int):
+            self.write(str(int(value)))
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                raise FunctionError(f"json: unsupported value: {format_float(value)}")
+            self.write(json_float(value))
+        elif isinstance(value, GoTime):
+            if not 0 <= value.local()[0] <= 9999:
+                raise FunctionError("Time.MarshalJSON: year outside of range [0,9999]")
+            self.write(f'"{value.format(RFC3339_NANO)}"')
+        elif isinstance(value, bytes):
+            self.write(f'"{base64.b64encode(value).decode()}"')
+        elif isinstance(value, (dict, list)):
+            self.container(value, depth)
+        else:
+            self.other(value)
+
+    def other(self, value: Value) -> None:
+        text = getattr(value, "go_json", None)
+        if text is None:
+            raise FunctionError(f"json: unsupported type: {type_name(value)}")
+        self.write(json_string(text()))
+
+    def container(self, value: Any, depth: int) -> None:
+        self.runtime.deeper(depth)
+        if getattr(value, "nil", False):
+            self.write("null")
+            return
+        keyed = isinstance(value, dict)
+        if not value:
+            self.write("{}" if keyed else "[]")
+            return
+        inner = "\n" + self.indent * (depth + 1) if self.indent else ""
+        self.write("{" if keyed else "[")
+        first = True
+        for item in items(value) if keyed else elements(value):
+            self.write(inner if first else "," + inner)
+            first = False
+            if keyed:
+                self.write(json_string(item[0], escape_html=self.escape_html) + (": " if self.indent else ":"))
+                item = item[1]
+            self.value(item, depth + 1)
+        self.write(("\n" + self.indent * depth if self.indent else "") + ("}" if keyed else "]"))
+
+
+def encode(runtime: Runtime, value: Value, *, indent: str = "", escape_html: bool = True) -> str:
+    """Go's `json.Marshal` (with `indent`, `MarshalIndent`).
+
+    Raises:
+        FunctionError: what JSON cannot hold.
+        LimitExceeded: too large or too deep.
+    """
+    encoder = _Encoder(runtime, indent, escape_html)
+    encoder.value(value)
+    runtime.charge(encoder.size >> 6)
+    return "".join(encoder.out)
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"invalid literal {text}")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("cannot unmarshal number into Go value of type float64")
+    return value
+
+
+def _go(value: Any) -> Value:
+    if isinstance(value, dict):
+        return GoMap({valid_text(key): _go(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return GoList(_go(item) for item in value)
+    return valid_text(value) if isinstance(value, str) else value
+
+
+def decode(text: str) -> Value:
+    """Go's `json.Unmarshal` into `any`: every number is a `float64`.
+
+    Raises:
+        ValueError: no JSON.
+    """
+    # Python's decoder takes more kinds of space than JSON has, and control characters in strings are refused by both.
+    if text[:1] == "\ufeff":
+        raise ValueError("invalid character")
+    try:
+        decoded = json.loads(text, parse_int=_float, parse_float=_float, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return _go(decoded)
+
+
+# YAML.
+
+_RESOLVED: Final = frozenset(
+    ["", "~", "null", "Null", "NULL", "<<"]
+    + [".nan", ".NaN", ".NAN"]
+    + [sign + inf for sign in ("", "+", "-") for inf in (".inf", ".Inf", ".INF")]
+    + "y Y yes Yes YES true True TRUE on On ON n N no No NO false False FALSE off Off OFF".split()
+)
+_STYLE_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+_TIMESTAMP = re.compile(r"[0-9]{4}-")
+_TIMESTAMPS = ("2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2")
+_FIRST_INDICATORS = frozenset("#,[]{}&*!|>'\"%@`")
+_DOUBLE = {
+    "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r", "\x1b": "\\e", '"': '\\"', "\\": "\\\\",
+    "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P",
+}  # fmt: skip
+_BREAKS = "\n\r\x85\u2028\u2029"
+
+
+def _resolves(text: str) -> bool:
+    # Whether YAML 1.1 would read the plain scalar as anything but a string.
+    if text in _RESOLVED:
+        return True
+    first = text[0]
+    if first == ".":
+        return _parses(parse_float, text)
+    if first not in "+-0123456789":
+        return False
+    if _TIMESTAMP.match(text):
+        for layout in _TIMESTAMPS:
+            try:
+                parse_time(layout, text)
+            except ValueError:
+                continue
+            return True
+    plain = text.replace("_", "")
+    if _parses(lambda t: parse_int(t, 0), plain) or _parses(lambda t: parse_int(t, 0, signed=False), plain):
+        return True
+    if _STYLE_FLOAT.fullmatch(plain) and _parses(parse_float, plain):
+        return True
+    return bool(re.fullmatch(r"-?0b[01]+", plain))
+
+
+def _parses(parse: Any, text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _printable(char: str) -> bool:
+    code = ord(char)
+    return (
+        code == 0x0A
+        or 0x20 <= code <= 0x7E
+        or 0xA0 <= code <= 0xD7FF
+        or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
+        or 0x10000 <= code <= 0x10FFFF
+    )
+
+
+class _Analysis:
+    # What the emitter of libyaml finds in a scalar: which styles it may have.
+    def __init__(self, text: str) -> None:
+        self.multiline = False
+        self.plain = True
+        self.single = True
+        self.block = bool(text)
+        if not text:
+            return
+        indicators = text[:3] in ("---", "...")
+        special = leading = trailing = break_space = space_break = trailing_space = False
+        previous_space = previous_break = False
+        before_blank = True
+        for at, char in enumerate(text):
+            last = at + 1 == len(text)
+            after_blank = last or text[at + 1] in " \t"
+            if at == 0:
+                indicators = indicators or char in _FIRST_INDICATORS or (char in "?:-" and after_blank)
+            else:
+                indicators = indicators or (char == ":" and after_blank) or (char == "#" and before_blank)
+            special = special or not _printable(char)
+            if char == " ":
+                leading = leading or at == 0
+                trailing = trailing or last
+                trailing_space = trailing_space or last
+                break_space = break_space or previous_break
+                previous_space, previous_break = True, False
+            elif char in _BREAKS:
+                self.multiline = True
+                leading = leading or at == 0
+                trailing = trailing or last
+                space_break = space_break or previous_space
+                previous_space, previous_break = False, True
+            else:
+                previous_space = previous_break = False
+            before_blank = char in " \t\0" or char in _BREAKS
+        self.plain = not (leading or trailing or break_space or space_break or special or self.multiline or indicators)
+        self.single = not (break_space or space_break or special)
+        self.block = not (trailing_space or space_break or special)
+
+
+class _YAML:
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.out: list[str] = []
+        self.size = 0
+
+    def write(self, text: str) -> None:
+        self.size += len(text)
+        if self.size > self.runtime.limits.value:
+            raise LimitExceeded(f"a value of more than {self.runtime.limits.value} characters or elements")
+        self.out.append(text)
+
+    def string(self, text: str, indent: int, *, key: bool) -> None:
+        text = valid_text(text)
+        if not key and "\n" in text:
+            style = "literal"
+        else:
+            style = "double" if _resolves(text) or ("\n" in text) or _BASE60.fullmatch(text) else "plain"
+        found = _Analysis(text)
+        if key and found.multiline:
+            style = "double"
+        if style == "plain" and not found.plain:
+            style = "single"
+        if style == "single" and not found.single:
+            style = "double"
+        if style == "literal" and not found.block:
+            style = "double"
+        if style == "plain":
+            self.write(text)
+        elif style == "single":
+            self.write("'" + text.replace("'", "''") + "'")
+        elif style == "double":
+            self.write(_double(text))
+        else:
+            self.literal(text, indent)
+
+    def literal(self, text: str, indent: int) -> None:
+        hints = ""
+        if text[0] in " \n":
+            hints = "2"
+        if text[-1] != "\n":
+            hints += "-"
+        elif len(text) == 1 or text[-2] == "\n":
+            hints += "+"
+        self.write("|" + hints)
+        # A line of nothing is not indented.
+        lines = text.split("\n")
+        if lines[-1] == "":
+            lines.pop()
+        for line in lines:
+            self.write("\n" + (" " * indent + line if line else ""))
+        if hints.endswith("+"):
+            self.write("")
+
+    def value(self, value: Value, indent: int, depth: int, *, after: str) -> None:
+        """Writes a value: `after` is what stands between the key or dash before it and a scalar."""
+        if isinstance(value, (dict, list)):
+            if value and not getattr(value, "nil", False):
+                self.runtime.deeper(depth)
+                self.mapping(value, indent, depth, after) if isinstance(value, dict) else self.sequence(value, indent, depth, after)
+                return
+            self.write(after + ("null" if getattr(value, "nil", False) else "{}" if isinstance(value, dict) else "[]"))
+        else:
+            self.write(after)
+            self.scalar(value, indent)
+
+    def mapping(self, value: dict[str, Value], indent: int, depth: int, after: str) -> None:
+        # After a dash the first key stands on its line; after a key on the next.
+        first = after != " " or depth == 0 or self.out[-1] == "-"
+        if after == " " and self.out and self.out[-1] == "-":
+            self.write(" ")
+        for key in sorted(value, key=functools.cmp_to_key(_compare_keys)):
+            if not first:
+                self.write("\n" + " " * indent)
+            first = False
+            self.string(key, indent, key=True)
+            self.write(":")
+            item = element(value, value[key])
+            # A list stands at the column of its key.
+            deeper = indent if isinstance(item, list) else indent + 2
+            self.value(item, deeper, depth + 1, after=" ")
+
+    def sequence(self, value: list[Value], indent: int, depth: int, after: str) -> None:
+        first = depth == 0 or self.out[-1] == "-"
+        if self.out and self.out[-1] == "-":
+            self.write(" ")
+        for item in elements(value):
+            if not first:
+                self.write("\n" + " " * indent)
+            first = False
+            self.write("-")
+            self.value(item, indent + 2, depth + 1, after=" ")
+
+    def scalar(self, value: Value, indent: int) -> None:
+        if value is None:
+            self.write("null")
+        elif isinstance(value, bool):
+            self.write("true" if value else "false")
+        elif isinstance(value, Number):
+            self.number(str.__str__(value))
+        elif isinstance(value, str):
+            self.string(value, indent, key=False)
+        elif isinstance(value, int):
+            self.write(str(int(value)))
+        else:
+            # By way of JSON, as in Go.
+            text = encode(self.runtime, value)
+            if text.startswith('"'):
+                self.string(json.loads(text), indent, key=False)
+            else:
+                self.number(text)
+
+    def number(self, text: str) -> None:
+        # The JSON of a number, read and written by a YAML library.
+        if re.fullmatch(r"-?[0-9]+", text) and -(1 << 63) <= int(text) < 1 << 64:
+            self.write(str(int(text)))
+        else:
+            try:
+                made = format_float(parse_float(text))
+            except ValueError:
+                raise FunctionError(f"cannot read number {text!r}") from None
+            self.write(made)
+
+
+def _double(text: str) -> str:
+    out = ['"']
+    for char in text:
+        if char in _DOUBLE:
+            out.append(_DOUBLE[char])
+        elif _printable(char):
+            out.append(char)
+        else:
+            code = ord(char)
+            out.append(f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}")
+    out.append('"')
+    return "".join(out)
+
+
+def _compare_keys(left: str, right: str) -> int:
+    # Keys are sorted with runs of digits taken as numbers, and letters after everything else.
+    for at, (a, b) in enumerate(zip(left, right, strict=False)):
+        if a == b:
+            continue
+        if a.isalpha() or b.isalpha():
+            if a.isalpha() and b.isalpha():
+                return -1 if a < b else 1
+            return -1 if b.isalpha() else 1
+        start_a = start_b = 0
+        if a == "0" or b == "0":
+            back = at - 1
+            while back >= 0 and left[back].isdecimal():
+                if left[back] != "0":
+                    start_a = start_b = 1
+                    break
+                back -= 1
+        end_a, number_a = _digits(left, at, start_a)
+        end_b, number_b = _digits(right, at, start_b)
+        if number_a != number_b:
+            return -1 if number_a < number_b else 1
+        if end_a != end_b:
+            return -1 if end_a < end_b else 1
+        return -1 if a < b else 1
+    return len(left) - len(right)
+
+
+def _digits(text: str, at: int, value: int) -> tuple[int, int]:
+    while at < len(text) and text[at].isdecimal():
+        value = value * 10 + ord(text[at]) - ord("0")
+        at += 1
+    return at, value
+
+
+def to_yaml(runtime: Runtime, value: Value) -> str:
+    """`sigs.k8s.io/yaml`'s `Marshal`: block style, keys sorted, a newline at the end.
+
+    Raises:
+        FunctionError: what JSON cannot hold.
+        LimitExceeded: too large or too deep.
+    """
+    writer = _YAML(runtime)
+    writer.value(value, 0, 0, after="")
+    runtime.charge(writer.size >> 6)
+    text = "".join(writer.out)
+    return text if text.endswith("\n") else text + "\n"
