@@ -103,7 +103,8 @@ options:
     default: []
   kube_feature_gates:
     description:
-      - Feature gates of all Kubernetes components, from name to truth value.
+      - Feature gates from name to truth value, for all Kubernetes components, which are restarted when one changes.
+      - C(COMPONENT:NAME), such as C(kube-apiserver:ClusterTrustBundle), sets a gate for one component alone, which alone is restarted.
     type: dict
     default: {}
   kube_runtime_config:

@@ -19,10 +19,12 @@ PREFIX = "ansible_collections.kwok.sim.plugins."
 # speak in.
 ALLOWED = {
     "_errors": (),
-    "_artifacts": ("_errors",),
-    "_runtimes": ("_errors", "_cluster.component", "_cluster.layout"),
+    "_files": ("_errors",),
+    "_lock": (),
+    "_artifacts": ("_errors", "_lock"),
+    "_runtimes": ("_errors", "_files", "_cluster.component", "_cluster.layout"),
     "_kube": ("_errors", "_cluster.component"),
-    "_cluster": ("_errors", "_artifacts", "_kube", "_runtimes"),
+    "_cluster": ("_errors", "_files", "_lock", "_artifacts", "_kube", "_runtimes"),
     "_tools": ("_errors", "_artifacts", "_cluster"),
 }
 

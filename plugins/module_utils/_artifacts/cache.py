@@ -22,10 +22,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .._lock import lock
 from . import executable
 from .executable import NotExecutable, Platform
 from .request import Fetched, Source, SourceFailed
-from .storage import lock
 
 _WORK_PREFIX = ".work-"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -115,7 +115,7 @@ class Entry:
     @contextmanager
     def locked(self, waiting: Callable[[], None] | None = None) -> Iterator[None]:
         """Keep other runs out while this entry is read and changed; clean up after interrupted ones."""
-        with lock(self.lock_path, waiting):
+        with lock(self.lock_path, waiting=waiting):
             for leftover in self.directory.glob(f"{_WORK_PREFIX}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             try:

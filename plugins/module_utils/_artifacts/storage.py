@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Locks, and errors of the disk in the user's terms.
+"""Space on the disk, and its errors in the user's terms.
 
 Private to the collection C(kwok.sim): no stable interface.
 """
@@ -10,63 +10,15 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .._errors import SimError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_OPEN_TRIES = 100
 _MEBIBYTE = 1024 * 1024
-
-
-@contextmanager
-def lock(path: Path, waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold an exclusive lock on a file, which is made, with its directory, if it is not there; wait for another holder.
-
-    The kernel gives the lock back when the process ends, however it ends. The holder may remove the file.
-
-    Args:
-        path: The lock file.
-        waiting: Called once if another process holds the lock.
-    """
-    while True:
-        descriptor = _open(path)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if waiting:
-                    waiting()
-                    waiting = None
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # A holder that removed the file has left us a lock that nobody else can see: then begin again.
-            if _same_file(descriptor, path):
-                yield
-                return
-        finally:
-            os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    for tries_left in reversed(range(_OPEN_TRIES)):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except (FileNotFoundError, FileExistsError):  # a holder was removing its directories meanwhile
-            if tries_left == 0:
-                raise
-    raise AssertionError("unreachable: the last try returns or raises")
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def free_bytes(directory: Path) -> int:

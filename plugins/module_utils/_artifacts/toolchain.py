@@ -16,9 +16,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from .._lock import lock
 from .process import Failed, run
 from .request import Progress, SourceFailed, Wanted
-from .storage import lock
 
 # Where Go's own installation instructions put it; Ansible's PATH on a remote host often lacks it.
 _USUAL_PATH = Path("/usr/local/go/bin/go")
@@ -104,7 +104,7 @@ class Toolchain:
     def _installed(self, minimum: tuple[int, int, int]) -> Path:
         series = f"{minimum[0]}.{minimum[1]}"
         home = self._directory / f"go-{series}"
-        with lock(home.with_name(f"{home.name}.lock"), lambda: self._progress("waiting for another run that installs Go")):
+        with lock(home.with_name(f"{home.name}.lock"), waiting=lambda: self._progress("waiting for another run that installs Go")):
             complete = home / "complete"
             if complete.is_file():
                 go = Path(complete.read_text(encoding="utf-8").strip())

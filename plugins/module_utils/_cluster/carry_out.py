@@ -12,15 +12,17 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from .._errors import SimError
+from .._files import make_directory, write_atomically
 from .._kube import probe
 from .._runtimes.base import Runtime
 from . import components, exports, joined, pki
 from .component import Component, ObservedComponent
-from .files import make_directory, observe_files, write_atomically
+from .files import observe_files
 from .layout import Layout
 from .plan import Change, Desired, Observed, as_json
 from .record import Record, save_record
@@ -153,6 +155,11 @@ class Carrier:
         make_directory(self.layout.logs)
         running = {name for name, item in self.runtime.observe().items() if item.pid is not None}
         waves = components.in_start_order(desired.components)
+        for item in desired.components:
+            # A port that it leaves may be the one that another takes now.
+            if item.name in due and item.name in running and self._moves(item):
+                self.progress(f"stop {item.name}")
+                self.runtime.stop(item.name)
         for index, wave in enumerate(waves):
             started: list[Component] = []
             for item in wave:
@@ -167,6 +174,10 @@ class Carrier:
             if any(other.name in due for later in waves[index + 1 :] for other in later):
                 self.await_ready(tuple(started))
 
+    def _moves(self, item: Component) -> bool:
+        recorded = self.record.components.get(item.name)
+        return recorded is not None and recorded["ports"] != as_json([asdict(port) for port in item.ports])
+
     def _start(self, name: str, runs: bool) -> None:
         if runs:
             self.progress(f"stop {name}")
@@ -175,6 +186,8 @@ class Carrier:
         self.runtime.start(name)
 
     def _define(self, item: Component, digest: str, desired: Desired) -> None:
+        if item.owner == "component":
+            make_directory(self.layout.component(item.name))
         for file in item.files:
             write_atomically(Path(file.path), file.content, file.mode)
         self._unlink_files(item.name, {file.path for file in item.files})

@@ -19,7 +19,7 @@ from .._errors import SimError
 from .certificate import MAXIMUM_COMMON_NAME_BYTES, CertificateSpec
 from .component import Component, ConfigFile, Endpoint, Executable, Port
 from .layout import Layout
-from .spec import ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, ClusterSpec, version_tuple
+from .spec import ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, ClusterSpec, split_feature_gate, version_tuple
 
 SERVICE_CIDR = "10.96.0.0/12"  # kubeadm's default: room for a million Services.
 SERVICE_ADDRESS = "10.96.0.1"  # Its first address is that of the Service "kubernetes".
@@ -209,10 +209,15 @@ def _go_env(spec: ClusterSpec) -> tuple[tuple[str, str], ...]:
     return (("GOGC", str(spec.go_gc)),) if spec.go_gc is not None else ()
 
 
-def _feature_gates(spec: ClusterSpec) -> dict[str, str]:
-    if not spec.kube_feature_gates:
+def _feature_gates(spec: ClusterSpec, component: str) -> dict[str, str]:
+    gates: dict[str, bool] = {}
+    # Those of all components come first in this order, so that one's own override them.
+    for (owner, gate), on in sorted((split_feature_gate(key), on) for key, on in spec.kube_feature_gates.items()):
+        if owner in ("", component):
+            gates[gate] = on
+    if not gates:
         return {}
-    return {"feature-gates": ",".join(f"{gate}={'true' if on else 'false'}" for gate, on in spec.kube_feature_gates.items())}
+    return {"feature-gates": ",".join(f"{gate}={'true' if gates[gate] else 'false'}" for gate in sorted(gates))}
 
 
 def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
@@ -240,6 +245,10 @@ def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
         "peer-cert-file": str(layout.certificate(ETCD_PEER)),
         "peer-key-file": str(layout.key(ETCD_PEER)),
         "quota-backend-bytes": str(spec.etcd_quota_backend_bytes),
+        # Milliseconds. A member elects itself up to one election timeout after its start; alone it has nobody to wait for, and
+        # etcd's own 100 and 1000 are meant for members far from each other.
+        "heartbeat-interval": "20",
+        "election-timeout": "200",
     }
     if not spec.etcd_fsync:
         flags["unsafe-no-fsync"] = "true"
@@ -311,7 +320,7 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
             flags["enable-admission-plugins"] = "NodeRestriction"
     else:
         flags["admission-control"] = ""
-    flags.update(_feature_gates(spec))
+    flags.update(_feature_gates(spec, KUBE_APISERVER))
     if spec.kube_runtime_config:
         flags["runtime-config"] = ",".join(f"{key}={value}" for key, value in spec.kube_runtime_config.items())
     if not spec.priority_and_fairness:
@@ -380,7 +389,7 @@ def _kube_controller_manager(spec: ClusterSpec, facts: Facts) -> Component:
         "cluster-signing-cert-file": str(layout.certificate(CA)),
         "cluster-signing-key-file": str(layout.key(CA)),
         "leader-elect": "false",
-        **_feature_gates(spec),
+        **_feature_gates(spec, KUBE_CONTROLLER_MANAGER),
     }
     if spec.kube_authorization:
         # Each of its controllers under its own ServiceAccount with its own RBAC, as kubeadm has it.
@@ -440,7 +449,7 @@ def _kube_scheduler(spec: ClusterSpec, facts: Facts) -> Component:
         "tls-private-key-file": str(layout.key(SCHEDULER_SERVER)),
         "client-ca-file": str(layout.certificate(CA)),
         "requestheader-client-ca-file": str(layout.certificate(FRONT_PROXY_CA)),
-        **_feature_gates(spec),
+        **_feature_gates(spec, KUBE_SCHEDULER),
     }
     return Component(
         name=KUBE_SCHEDULER,

@@ -9,7 +9,7 @@ Private to the collection C(kwok.sim): no stable interface.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .plan import Change, Desired, Observed, Run, as_json, plan
 from .port_allocation import control_plane_ports
 from .record import Record, load_record, load_required, save_record
 from .runtimes import runtime_of
-from .spec import DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place
+from .spec import DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place, split_feature_gate
 
 
 @dataclass
@@ -56,12 +56,14 @@ class Mode:
         wait: Return when everything that should run is ready.
         wait_timeout: Seconds for that.
         progress: Takes a line about what is being done.
+        warn: Takes a sentence about what the user should know of a run that succeeds.
     """
 
     check_mode: bool = False
     wait: bool = True
     wait_timeout: float = 120.0
     progress: Progress = lambda text: None
+    warn: Callable[[str], None] = lambda text: None
 
 
 def ensure(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
@@ -149,10 +151,11 @@ def remove(layout: Layout, mode: Mode, kubeconfig: str | None = None) -> Outcome
         except SimError:
             # A damaged record still marks the directory as ours.
             record = None
+        there = describe(layout, record) if mode.check_mode and record else None
         if not mode.check_mode:
             _remove(layout, record, mode, kubeconfig)
         before = {"cluster": layout.name, "directory": str(layout.root)}
-        return Outcome([Change("remove", "cluster", layout.name, "is there", before)])
+        return Outcome([Change("remove", "cluster", layout.name, "is there", before)], there)
 
 
 def _is_anything_left(layout: Layout) -> bool:
@@ -165,7 +168,11 @@ def _remove(layout: Layout, record: Record | None, mode: Mode, kubeconfig: str |
     runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME).shutdown()
     context = ClusterSpec(layout.name).context
     for path in record.exports if record else filter(None, [kubeconfig]):
-        exports.withdraw(path, context)
+        try:
+            exports.withdraw(path, context)
+        except SimError as error:
+            # The user's file is beyond mending here, and no reason to leave the cluster behind.
+            mode.warn(f"The context {context} could not be taken out of {path}: {error}")
     place.clear(layout)
 
 
@@ -190,7 +197,8 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
         if name in programs.executables and flags != before.extra_args.get(name):
             executables.check_flags(name, programs.executables[name], [flag for flag, value in flags.items() if value is not None])
     if spec.kube_feature_gates != before.kube_feature_gates or spec.kube_version != before.kube_version:
-        executables.check_feature_gates(programs.executables[KUBE_APISERVER], spec.kube_feature_gates)
+        gates = [split_feature_gate(key)[1] for key in spec.kube_feature_gates]
+        executables.check_feature_gates(programs.executables[KUBE_APISERVER], gates)
 
 
 def _converge(

@@ -12,9 +12,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from .._errors import SimError
+from .._files import write_atomically
 from . import kubeconfig
 from .components import ADMIN, CA
-from .files import write_atomically
 from .layout import Layout
 from .spec import ClusterSpec
 

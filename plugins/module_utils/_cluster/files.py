@@ -2,21 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files and directories of a cluster: private, and written in one step.
+"""What stands on the disk.
 
 Private to the collection C(kwok.sim): no stable interface.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._errors import SimError
 from .component import ObservedFile
 
 
@@ -31,59 +28,3 @@ def observe_files(paths: Iterable[str]) -> dict[str, ObservedFile | None]:
         except OSError:
             seen[path] = None
     return seen
-
-
-def write_atomically(path: Path, text: str, mode: int) -> None:
-    """Write a file so that it is there whole or not at all, with its permissions from the first byte on.
-
-    Raises:
-        SimError: The disk is full, or the directory cannot be written.
-    """
-    temporary = None
-    try:
-        _make_missing(path.parent)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(text)
-            stream.flush()
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise as_sim_error(error, path) from error
-
-
-def make_directory(path: Path) -> None:
-    """Make a directory and those above it that are missing, each with 0700; the directory itself is given 0700 if it is there.
-
-    Raises:
-        SimError: It cannot be made.
-    """
-    try:
-        _make_missing(path)
-        if path.stat().st_mode & 0o777 != 0o700:
-            path.chmod(0o700)
-    except OSError as error:
-        raise as_sim_error(error, path) from error
-
-
-def _make_missing(path: Path) -> None:
-    # Path.mkdir would make the parents with the mode that the umask leaves.
-    missing: list[Path] = []
-    while not path.is_dir():
-        missing.append(path)
-        path = path.parent
-    for directory in reversed(missing):
-        directory.mkdir(mode=0o700, exist_ok=True)
-
-
-def as_sim_error(error: OSError, path: Path) -> SimError:
-    """An operating-system error on a path below ``base_dir``, with its remedy."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SimError(
-            f"no space left to write {path}", option="base_dir", remedy="Free space there, or choose a base_dir on another disk"
-        )
-    return SimError(
-        f"{path} cannot be written: {error.strerror}", option="base_dir", remedy="Choose a base_dir that this user may write to"
-    )

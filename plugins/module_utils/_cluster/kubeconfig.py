@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import time
 import traceback
@@ -35,6 +36,9 @@ LOCK_TIMEOUT_S = 10.0
 
 _LISTS = ("clusters", "contexts", "users")
 _REMEDY = "Correct the file, or name another one"
+# What this module's own lock files hold. Each is also locked by the kernel for as long as its maker lives: one that is not was left
+# behind by a run that was killed, and is removed by the next one. client-go's lock files are empty, and do not tell.
+_LOCK_MARK = b"kwok.sim\n"
 
 
 @dataclass(frozen=True)
@@ -406,17 +410,27 @@ def _locked(path: Path, target: Path, timeout_s: float) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         for name in dict.fromkeys((path, target)):
             lock = name.with_name(name.name + ".lock")
-            _acquire(lock, deadline)
+            stack.callback(os.close, _acquire(lock, deadline))
             stack.callback(lock.unlink, missing_ok=True)
         yield
 
 
-def _acquire(lock: Path, deadline: float) -> None:
+def _acquire(lock: Path, deadline: float) -> int:
+    """Make the lock file; returns its descriptor, which is to be kept open until the file is removed."""
     while True:
         try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL, 0o600))
-            return
+            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                os.write(descriptor, _LOCK_MARK)
+            except OSError:
+                lock.unlink(missing_ok=True)
+                os.close(descriptor)
+                raise
+            return descriptor
         except FileExistsError:
+            if _remove_stale(lock):
+                continue
             if time.monotonic() >= deadline:
                 age = ""
                 with contextlib.suppress(OSError):
@@ -430,6 +444,18 @@ def _acquire(lock: Path, deadline: float) -> None:
             time.sleep(0.05)
         except OSError as error:
             raise _io_error(f"the lock {lock} cannot be made: {error.strerror}") from error
+
+
+def _remove_stale(lock: Path) -> bool:
+    """Remove a lock file of this module's whose maker has ended; whether there was one."""
+    with contextlib.suppress(OSError), lock.open("rb") as file:
+        if file.read() == _LOCK_MARK:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another run may have removed it, and made its own, since it was opened.
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                lock.unlink()
+                return True
+    return False
 
 
 def _replace(target: Path, text: str) -> None:

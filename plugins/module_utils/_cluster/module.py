@@ -49,7 +49,7 @@ class SimModule:
     def mode(self) -> Mode:
         """How the run goes about its work."""
         params = self._module.params
-        return Mode(self.check_mode, params["wait"], params["wait_timeout"], self._note)
+        return Mode(self.check_mode, params["wait"], params["wait_timeout"], self._note, self._module.warn)
 
     def _note(self, text: str) -> None:
         """Note what is being done: it goes into the host's log, and into the result of a run that fails."""

@@ -21,8 +21,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from .._errors import SimError
+from .._files import as_sim_error
 from .certificate import CLOCK_SKEW, CertificateSpec, ObservedCertificate, Usage
-from .files import as_sim_error
 
 CRYPTOGRAPHY_IMPORT_ERROR: str | None = None
 try:

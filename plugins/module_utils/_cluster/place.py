@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .._errors import SimError
-from .files import make_directory
+from .._files import make_directory
 from .layout import Layout
 from .lock import exclusive
 from .record import Record, load_record

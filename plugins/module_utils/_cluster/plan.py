@@ -161,7 +161,8 @@ def _date(moment: datetime | None) -> str:
 
 def _plan_removals(recorded: Mapping[str, Mapping[str, Any]], observed: Observed, wanted: set[str]) -> list[Change]:
     changes: list[Change] = []
-    for name in [*recorded, *(name for name in observed.components if name not in recorded)]:
+    # Those that others depend on go last, as they came first.
+    for name in [*(name for name in observed.components if name not in recorded), *reversed(list(recorded))]:
         if name in wanted:
             continue
         reason = "is no longer wanted" if name in recorded else "is not a component of this cluster"

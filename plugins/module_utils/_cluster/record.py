@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import SimError
-from .files import write_atomically
+from .._files import write_atomically
 from .layout import Layout
 from .spec import CLUSTER_ARGUMENTS, ClusterSpec
 

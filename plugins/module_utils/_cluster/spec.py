@@ -31,6 +31,7 @@ KUBE_CONTROLLER_MANAGER = "kube-controller-manager"
 KUBE_SCHEDULER = "kube-scheduler"
 CONTROL_PLANE = (ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER)
 EXECUTABLES = (*CONTROL_PLANE, "etcdctl", "kubectl")
+GATED_COMPONENTS = (KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER)
 OPTIONAL_COMPONENTS = (KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER)
 
 PORT_OPTIONS: Mapping[str, str] = {
@@ -309,10 +310,25 @@ def _parse_ports(params: Mapping[str, Any]) -> dict[str, int]:
 
 def _parse_feature_gates(values: Mapping[str, Any]) -> dict[str, bool]:
     option = "kube_feature_gates"
-    for gate in values:
-        if not _FEATURE_GATE.fullmatch(str(gate)):
-            raise SimError(f"{gate!r} is no name of a feature gate", option=option, remedy="Write gates as NAME: true or NAME: false")
-    return {gate: parse_boolean(option, gate, values[gate]) for gate in sorted(values)}
+    for key in values:
+        component, gate = split_feature_gate(str(key))
+        if component and component not in GATED_COMPONENTS:
+            raise SimError(
+                f"unknown component {component!r} in {key!r}", option=option, remedy=f"Choose from {', '.join(GATED_COMPONENTS)}"
+            )
+        if not _FEATURE_GATE.fullmatch(gate):
+            raise SimError(
+                f"{key!r} is no name of a feature gate",
+                option=option,
+                remedy="Write gates as NAME: true, or COMPONENT:NAME: true for one component",
+            )
+    return {key: parse_boolean(option, key, values[key]) for key in sorted(values)}
+
+
+def split_feature_gate(key: str) -> tuple[str, str]:
+    """``kube-apiserver:NAME`` as component and gate; the component is empty for a gate of all."""
+    component, _colon, gate = key.rpartition(":")
+    return component, gate
 
 
 def _parse_runtime_config(values: Mapping[str, Any]) -> dict[str, str]:

@@ -25,9 +25,10 @@ from pathlib import Path
 from .._cluster.component import Component, ObservedComponent, Status
 from .._cluster.layout import Layout
 from .._errors import SimError
+from .._files import make_directory, write_atomically
 from . import processes
 from .definition import NAME, Definition, parse, render
-from .files import make_private_directory, tail, write_atomically
+from .log_tail import tail
 from .processes import Process
 from .supervisor import CLUSTER_MARKER, COMPONENT_MARKER, DIGEST_MARKER, Fault, FaultCode, NotAnswering, Program, State, Supervisor
 
@@ -236,7 +237,7 @@ class BinaryRuntime:
     def _make_directories(self) -> None:
         """Make the directories that this runtime writes to."""
         for path in (self._layout.root, self._layout.runtime, self._definitions, self._layout.logs):
-            make_private_directory(path)
+            make_directory(path)
 
     def _configure(self) -> None:
         """Write supervisor's configuration from the intact definitions."""

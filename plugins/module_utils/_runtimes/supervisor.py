@@ -27,8 +27,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from .._errors import SimError
+from .._files import write_atomically
 from . import processes
-from .files import write_atomically
 
 # What a process of the cluster carries in its environment: the cluster's directory, and for a component its name and digest.
 CLUSTER_MARKER = "KWOK_SIM_CLUSTER_DIR"

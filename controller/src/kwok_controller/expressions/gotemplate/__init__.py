@@ -3,8 +3,8 @@
 
 """Go's `text/template` with sprig and the functions of the Go kwok, compiled once into Python closures.
 
-    template = compile_template("phase: {{ .status.phase | Quote }}", kwok_functions())
-    template.render(pod)
+template = compile_template("phase: {{ .status.phase | Quote }}", kwok_functions())
+template.render(pod)
 """
 
 from kwok_controller.expressions.gotemplate.compile import Template, compile_template
@@ -16,6 +16,7 @@ from kwok_controller.expressions.gotemplate.errors import (
     TemplateSyntaxError,
 )
 from kwok_controller.expressions.gotemplate.functions import Function, Functions, LeftOut, fn
+from kwok_controller.expressions.gotemplate.kwok import kwok_functions
 from kwok_controller.expressions.gotemplate.limits import Limits
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "TemplateSyntaxError",
     "compile_template",
     "fn",
+    "kwok_functions",
 ]

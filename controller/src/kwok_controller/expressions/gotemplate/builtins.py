@@ -152,10 +152,8 @@ def index(item: Value, *keys: Value) -> Value:
                     raise FunctionError("value is nil; should be of type string")
                 raise FunctionError(f"value has type {type_name(key)}; should be string")
             found = item.get(key, MISSING)
-            if found is MISSING:
-                item = "" if getattr(item, "element", None) == "string" else None
-            else:
-                item = element(item, found)
+            zero = "" if getattr(item, "element", None) == "string" else None
+            item = zero if found is MISSING else element(item, found)
         elif isinstance(item, (list, bytes, str)):
             size = len_(item)
             position = _position(key, size)

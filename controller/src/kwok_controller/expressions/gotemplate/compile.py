@@ -439,14 +439,7 @@ class _Compiler:
             elif (slot := self.slot(name)) is not None:
                 slots.append(slot)
             else:
-                fail = self.failer(pipe.pos, pipe)
-                reason = f"undefined variable: {name}"
-
-                def run_undefined(frame: Frame, dot: Value) -> Value:
-                    value(frame, dot)
-                    raise fail(reason)
-
-                return run_undefined
+                return self.undefined(pipe, name, value)
         if len(slots) == 1:
             only = slots[0]
 
@@ -461,6 +454,16 @@ class _Compiler:
             for slot in slots:
                 frame[slot] = made
             return made
+
+        return run
+
+    def undefined(self, pipe: nodes.Pipe, name: str, value: Eval) -> Eval:
+        # An assignment to what is not declared.
+        fail = self.failer(pipe.pos, pipe)
+
+        def run(frame: Frame, dot: Value) -> Value:
+            value(frame, dot)
+            raise fail(f"undefined variable: {name}")
 
         return run
 

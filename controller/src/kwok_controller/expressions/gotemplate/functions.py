@@ -19,6 +19,7 @@ FLOAT: Final = "float64"
 BOOL: Final = "bool"
 MAP: Final = "map[string]interface {}"
 TIME: Final = "time.Time"
+VERSION: Final = "*semver.Version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ _MATCHES: Final[dict[str, Callable[[Value], bool]]] = {
     BOOL: _exact(bool),
     MAP: lambda value: type(value) is dict or type(value) is GoMap,
     TIME: lambda value: getattr(value, "go_type", None) == TIME,
+    VERSION: lambda value: getattr(value, "go_type", None) == VERSION,
 }
 
 

@@ -165,7 +165,8 @@ _RESOLVED: Final = frozenset(
     ["", "~", "null", "Null", "NULL", "<<"]
     + [".nan", ".NaN", ".NAN"]
     + [sign + inf for sign in ("", "+", "-") for inf in (".inf", ".Inf", ".INF")]
-    + "y Y yes Yes YES true True TRUE on On ON n N no No NO false False FALSE off Off OFF".split()
+    + ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]
+    + ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]
 )
 _STYLE_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
@@ -173,9 +174,9 @@ _TIMESTAMP = re.compile(r"[0-9]{4}-")
 _TIMESTAMPS = ("2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2")
 _FIRST_INDICATORS = frozenset("#,[]{}&*!|>'\"%@`")
 _DOUBLE = {
-    "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r", "\x1b": "\\e", '"': '\\"', "\\": "\\\\",
-    "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P",
-}  # fmt: skip
+    **{"\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\v": "\\v", "\f": "\\f", "\r": "\\r", "\x1b": "\\e"},
+    **{'"': '\\"', "\\": "\\\\", "\x85": "\\N", "\xa0": "\\_", "\u2028": "\\L", "\u2029": "\\P"},
+}
 _BREAKS = "\n\r\x85\u2028\u2029"
 
 

@@ -368,6 +368,12 @@ def test_readiness_of_etcd(version: str, path: str) -> None:
     assert readiness.path == path
 
 
+def test_a_components_own_feature_gate_overrides_that_of_all() -> None:
+    spec = spec_of(kube_feature_gates={"kube-scheduler:A": False, "A": True, "B": True})
+    assert flags(spec, APISERVER)["feature-gates"] == "A=true,B=true"
+    assert flags(spec, SCHEDULER)["feature-gates"] == "A=false,B=true"
+
+
 def test_feature_gates_in_another_order_are_the_same() -> None:
     one = spec_of(kube_feature_gates={"B": True, "A": False}, kube_runtime_config={"b/v1": True, "a/v1": False})
     other = spec_of(kube_feature_gates={"A": False, "B": True}, kube_runtime_config={"a/v1": False, "b/v1": True})
@@ -401,6 +407,7 @@ ALL = {ETCD, *KUBERNETES}
     ("options", "concerned"),
     [
         ({"kube_feature_gates": {"AllAlpha": True}}, KUBERNETES),
+        ({"kube_feature_gates": {"kube-apiserver:AllAlpha": True}}, {APISERVER}),
         ({"kube_runtime_config": {"api/all": True}}, {APISERVER}),
         ({"extra_args": {ETCD: {"log-level": "debug"}}}, {ETCD}),
         ({"extra_args": {SCHEDULER: {"v": 4}}}, {SCHEDULER}),

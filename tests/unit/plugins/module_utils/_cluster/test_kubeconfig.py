@@ -280,6 +280,23 @@ def test_update_gives_up_on_a_stale_lock(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_update_removes_the_lock_of_a_killed_run(tmp_path: Path) -> None:
+    path, lock = tmp_path / "config", tmp_path / "config.lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import fcntl, sys, time; fcntl.flock(1, fcntl.LOCK_EX); print('kwok.sim', flush=True); time.sleep(60)"],
+        stdout=lock.open("wb"),
+    )
+    while not lock.read_bytes():
+        time.sleep(0.01)
+    with pytest.raises(SimError, match=r"is held by another program"):
+        kubeconfig.update_file(path, lambda _text: EMBEDDED, lock_timeout_s=0.1)
+    holder.kill()
+    holder.wait()
+    assert kubeconfig.update_file(path, lambda _text: EMBEDDED, lock_timeout_s=0.1)
+    assert path.exists()
+    assert not lock.exists()
+
+
 def test_a_refused_text_leaves_file_and_lock_alone(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text("kind: Pod\n")

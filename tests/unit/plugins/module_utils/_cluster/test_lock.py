@@ -87,7 +87,8 @@ def test_the_file_is_private(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_made(tmp_path: Path) -> None:
-    with pytest.raises(SimError) as caught, exclusive(tmp_path / "none" / "lock", 0, "x"):
+    (tmp_path / "file").touch()
+    with pytest.raises(SimError) as caught, exclusive(tmp_path / "file" / "lock", 0, "x"):
         pytest.fail("cannot be held")
     assert caught.value.option == "base_dir"
 

@@ -54,6 +54,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"kube_apiserver_cert_sans": [""]}, "kube_apiserver_cert_sans", "'' is neither"),
     ({"kube_apiserver_cert_sans": ["https://sim.example.org"]}, "kube_apiserver_cert_sans", "neither a DNS name nor an IP address"),
     ({"kube_feature_gates": {"A=true,B": True}}, "kube_feature_gates", "no name of a feature gate"),
+    ({"kube_feature_gates": {"etcd:AllAlpha": True}}, "kube_feature_gates", "unknown component 'etcd'"),
+    ({"kube_feature_gates": {":AllAlpha:": True}}, "kube_feature_gates", "unknown component"),
     ({"kube_feature_gates": {"AllAlpha": "maybe"}}, "kube_feature_gates", "AllAlpha='maybe' is neither true nor false"),
     ({"kube_feature_gates": {"AllAlpha": None}}, "kube_feature_gates", "neither true nor false"),
     ({"kube_runtime_config": {"api/all,x": True}}, "kube_runtime_config", "'api/all,x' names no API"),

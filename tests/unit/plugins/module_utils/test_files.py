@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.component import ObservedFile
-from ansible_collections.kwok.sim.plugins.module_utils._cluster.files import as_sim_error, make_directory, observe_files, write_atomically
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.files import observe_files
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
+from ansible_collections.kwok.sim.plugins.module_utils._files import as_sim_error, make_directory, write_atomically
 
 
 def mode(path: Path) -> int:
@@ -107,3 +108,30 @@ def test_observed(tmp_path: Path) -> None:
     seen = observe_files(map(str, names))
     assert seen.pop(str(path)) == ObservedFile(hashlib.sha256(b"x").hexdigest(), 0o640)
     assert seen == dict.fromkeys(map(str, names[1:]))
+
+
+def test_write_leaves_alone_what_is_right(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"x")
+    before = path.stat()
+    write_atomically(path, b"x")
+    assert path.stat().st_ino == before.st_ino
+    path.chmod(0o644)
+    write_atomically(path, b"x")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(SimError, match="directory") as caught:
+        write_atomically(tmp_path / "file", b"x")
+    assert caught.value.option == "base_dir"
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SimError, match="cannot be written") as caught:
+        make_directory(tmp_path / "file" / "directory")
+    assert caught.value.option == "base_dir"
