@@ -68,7 +68,7 @@ def missing_here(requirements: list[str]) -> list[str]:
     """The requirements that the running interpreter does not meet."""
     missing = []
     for requirement in requirements:
-        name, _, bound = requirement.partition(">=")
+        name, _rest, bound = requirement.partition(">=")
         try:
             met = numbers(metadata.version(name)) >= numbers(bound)
         except metadata.PackageNotFoundError:

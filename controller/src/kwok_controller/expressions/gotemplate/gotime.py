@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC as datetime_utc
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import ClassVar, Final
 
 from kwok_controller.expressions.gotemplate.formatting import Stringer
@@ -28,15 +27,6 @@ _CHUNK = re.compile(
     r"|-070000|-07:00:00|-0700|-07:00|-07|Z070000|Z07:00:00|Z0700|Z07:00|Z07|[.,](?:0+|9+)(?![0-9])"
 )
 _UNITS: Final = {
-    "ns": 1,
-    "us": 1_000,
-    "\u00b5s": 1_000,
-    "\u03bcs": 1_000,
-    "ms": 1_000_000,
-    "s": SECOND,
-    "m": 60 * SECOND,
-    "h": 3600 * SECOND,
-}
     "ns": 1,
     "us": 1_000,
     "\u00b5s": 1_000,
@@ -157,7 +147,7 @@ class Location:
         if self.rules is None:
             return "UTC", 0
         try:
-            moment = datetime(1970, 1, 1, tzinfo=datetime_utc) + timedelta(seconds=seconds)
+            moment = datetime(1970, 1, 1, tzinfo=timezone(timedelta(0))) + timedelta(seconds=seconds)
             local = moment.astimezone(self.rules)
         except (OverflowError, ValueError):
             return "UTC", 0

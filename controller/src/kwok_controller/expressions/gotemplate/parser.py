@@ -425,12 +425,12 @@ def number(token: Token) -> nodes.Number:
         made.floating = float(made.unsigned)
     else:
         try:
-            value = parse_float(text)
+            floating = parse_float(text)
         except ValueError:
             raise ValueError(f"illegal number syntax: {text!r}") from None
         if not any(c in text for c in ".eEpP"):
             raise ValueError(f"integer overflow: {text!r}")
-        _from_float(made, value)
+        _from_float(made, floating)
     return made
 
 

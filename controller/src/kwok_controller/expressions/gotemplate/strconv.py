@@ -93,10 +93,10 @@ def quote(text: str, *, ascii_only: bool = False, mark: str = '"') -> str:
 
 
 def unquote_char(text: str, at: int, mark: str) -> tuple[int, bool, int]:
-    """Reads one character of a Go literal.
+    r"""Reads one character of a Go literal.
 
     Returns:
-        its value, whether the value is a byte of its own (`\\x`, octal) and not a rune, and where the next one begins.
+        its value, whether the value is a byte of its own (`\x`, octal) and not a rune, and where the next one begins.
 
     Raises:
         ValueError: no valid character, or an escape that Go does not know.
@@ -233,8 +233,7 @@ def parse_float(text: str) -> float:
     if lower == "nan":
         return math.nan
     if _DECIMAL_FLOAT.fullmatch(text):
-        # Go allows underscores in floats only with the prefix of a base.
-        if "_" in text:
+        if "_" in text and not _underscores_ok(text):
             raise ValueError("invalid syntax")
         value = float(text)
         if math.isinf(value):

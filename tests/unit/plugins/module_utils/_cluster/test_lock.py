@@ -115,7 +115,7 @@ def test_a_run_that_waited_for_a_removal_holds_the_new_file(tmp_path: Path) -> N
 
 
 def _count(path: Path, number: Path) -> None:
-    for _ in range(COUNTER_RUNS):
+    for _round in range(COUNTER_RUNS):
         with exclusive(path, 30, "x"):
             value = int(number.read_text())
             time.sleep(0.001)
@@ -129,7 +129,7 @@ def test_no_two_processes_are_ever_inside(tmp_path: Path) -> None:
     path, number = tmp_path / "lock", tmp_path / "number"
     number.write_text("0")
     context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=_count, args=(path, number)) for _ in range(3)]
+    processes = [context.Process(target=_count, args=(path, number)) for _number in range(3)]
     for process in processes:
         process.start()
     for process in processes:

@@ -138,9 +138,9 @@ class _Constraint:
             case "<=" | "=<":
                 if not self.dirty:
                     return order <= 0
-                return not (
-                    version.major > own.major or (version.major == own.major and version.minor > own.minor and not self.minor_dirty)
-                )
+                if version.major != own.major:
+                    return version.major < own.major
+                return version.minor <= own.minor or self.minor_dirty
             case "^":
                 return order >= 0 and self.caret(version)
             case "~" | "~>":
