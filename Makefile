@@ -22,7 +22,7 @@ SANITY_ARGS ?=
 INTEGRATION_ARGS ?=
 BENCH_ARGS ?=
 NOX_ARGS ?=
-SYSTEM_PACKAGES ?= iproute2 openssh-server
+SYSTEM_PACKAGES ?= iproute2 openssh-server shellcheck
 
 ROOT := $(CURDIR)
 BUILD := .build
@@ -104,7 +104,7 @@ test-tree: $(STAMPS)/dev
 
 ##@ Checks
 
-CHECKS := lint unit repository sanity integration
+CHECKS := lint unit controller repository sanity integration
 
 .PHONY: test
 test: $(STAMPS)/dev collection ## Set everything up and run every check and test; all run, whichever fails
@@ -129,6 +129,7 @@ format: $(STAMPS)/dev ## Sort imports, apply safe fixes and format with ruff
 typecheck: $(STAMPS)/dev collection ## mypy
 	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/roles -name '*.py') \
 		| sed 's#^$(LINK)/##'
+	$(call stage,mypy of the controller) mypy --config-file controller/pyproject.toml controller/src
 
 .PHONY: yamllint
 yamllint: $(STAMPS)/dev
@@ -157,7 +158,7 @@ extra-checks: $(STAMPS)/dev
 	$(call stage,antsibull-nox) nox --session antsibull-nox-config extra-checks
 
 .PHONY: sanity
-sanity: $(STAMPS)/dev test-tree ## ansible-test sanity, every test, nothing ignored
+sanity: $(STAMPS)/dev test-tree system-packages ## ansible-test sanity, every test, nothing ignored
 	$(call stage,ansible-test sanity) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
 	cd $(TEST_TREE); mkdir -p tests/output/junit $(ROOT)/$(RESULTS)/sanity; rm -f tests/output/junit/ansible-test-sanity-*.xml; rc=0; \
 	ansible-test sanity --color no --python "$$python" --junit $(SANITY_ARGS) </dev/null || rc=$$?; \
@@ -166,6 +167,11 @@ sanity: $(STAMPS)/dev test-tree ## ansible-test sanity, every test, nothing igno
 .PHONY: unit
 unit: $(STAMPS)/dev collection ## Unit tests
 	$(call stage,Unit tests) pytest tests/unit --junit-xml=$(RESULTS)/unit.xml $(PYTEST_ARGS)
+
+.PHONY: controller
+controller: $(STAMPS)/dev ## Unit tests of the controller
+	$(call stage,Tests of the controller) pytest --config-file controller/pyproject.toml --rootdir controller controller/tests \
+		--junit-xml=$(RESULTS)/controller.xml $(PYTEST_ARGS)
 
 .PHONY: repository
 repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata, documentation, the built collection
@@ -183,7 +189,7 @@ integration: $(STAMPS)/dev test-tree system-packages ## Integration tests agains
 
 .PHONY: bench
 bench: $(STAMPS)/dev collection ## Benchmarks
-	$(call stage,Benchmarks) python -m bench $(BENCH_ARGS)
+	$(call stage,Benchmarks) PYTHONPATH=$(COLLECTIONS) python -m bench $(BENCH_ARGS)
 
 .PHONY: docs
 docs: $(STAMPS)/dev collection ## Reference pages of the collection's content, as reStructuredText in .build/docs

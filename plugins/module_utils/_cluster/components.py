@@ -320,6 +320,9 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
             flags["enable-admission-plugins"] = "NodeRestriction"
     else:
         flags["admission-control"] = ""
+    if version_tuple(spec.kube_version) >= (1, 27, 0):
+        # The flag came with 1.27. Without it, the watches of those who go on running keep an apiserver from ending until it is killed.
+        flags["shutdown-watch-termination-grace-period"] = "1s"
     flags.update(_feature_gates(spec, KUBE_APISERVER))
     if spec.kube_runtime_config:
         flags["runtime-config"] = ",".join(f"{key}={value}" for key, value in spec.kube_runtime_config.items())

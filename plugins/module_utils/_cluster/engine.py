@@ -9,6 +9,7 @@ Private to the collection C(kwok.sim): no stable interface.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -165,7 +166,12 @@ def _is_anything_left(layout: Layout) -> bool:
 
 def _remove(layout: Layout, record: Record | None, mode: Mode, kubeconfig: str | None = None) -> None:
     mode.progress(f"remove cluster {layout.name}")
-    runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME).shutdown()
+    runtime = runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME)
+    # An apiserver whose etcd or watching clients end with it takes all of its time to stop: what can be is stopped in order.
+    with contextlib.suppress(SimError):
+        for name in reversed(_start_order(record)) if record else ():
+            runtime.stop(name)
+    runtime.shutdown()
     context = ClusterSpec(layout.name).context
     for path in record.exports if record else filter(None, [kubeconfig]):
         try:
@@ -197,7 +203,7 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
         if name in programs.executables and flags != before.extra_args.get(name):
             executables.check_flags(name, programs.executables[name], [flag for flag, value in flags.items() if value is not None])
     if spec.kube_feature_gates != before.kube_feature_gates or spec.kube_version != before.kube_version:
-        gates = [split_feature_gate(key)[1] for key in spec.kube_feature_gates]
+        gates = {split_feature_gate(key)[1]: on for key, on in spec.kube_feature_gates.items()}
         executables.check_feature_gates(programs.executables[KUBE_APISERVER], gates)
 
 

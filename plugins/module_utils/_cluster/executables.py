@@ -26,6 +26,8 @@ from .spec import ETCD, ClusterSpec
 _ASK_TIMEOUT_SECONDS = 30
 _VERSION_IN_OUTPUT = re.compile(r"\bv?(\d+\.\d+\.\d+(?:-[0-9A-Za-z.+-]+)?)")
 _FLAG_IN_HELP = re.compile(r"^\s+(?:-\w, )?--([a-z0-9-]+)", re.MULTILINE)
+_GATE_UNKNOWN = re.compile(r"unrecognized feature gate: ([A-Za-z0-9:]+)")
+_GATE_LOCKED = re.compile(r"cannot set feature gate \w+ to \w+, feature is locked to \w+")
 _GATE_IN_HELP = re.compile(r"\b(?:kube:)?([A-Z][A-Za-z0-9]+)=true\|false")
 
 
@@ -120,10 +122,10 @@ def fingerprint(path: str) -> str:
     return f"{status.st_size}:{status.st_mtime_ns}"
 
 
-def _ask(path: str, argument: str) -> str:
+def _ask(path: str, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            [path, argument],
+            [path, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -132,7 +134,9 @@ def _ask(path: str, argument: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise SimError(
-            f"{path} {argument} did not answer within {_ASK_TIMEOUT_SECONDS} s", option="executables", remedy="Give a working program"
+            f"{path} {' '.join(arguments)} did not answer within {_ASK_TIMEOUT_SECONDS} s",
+            option="executables",
+            remedy="Give a working program",
         ) from None
     except OSError as error:
         raise SimError(f"{path} cannot be run: {error.strerror}", option="executables", remedy="Give a working program") from error
@@ -161,20 +165,27 @@ def check_flags(component: str, executable: Executable, flags: Iterable[str]) ->
             )
 
 
-def check_feature_gates(executable: Executable, gates: Iterable[str]) -> None:
-    """Raise a SimError for the first feature gate that kube-apiserver does not know."""
-    wanted = list(gates)
-    if not wanted or executable.fingerprint == "absent":
+def check_feature_gates(executable: Executable, gates: Mapping[str, bool]) -> None:
+    """Raise a SimError if kube-apiserver does not know a feature gate, or does not let it be set so.
+
+    Its help does not name gates that have become generally available, so it is asked to take them: with ``--version`` it does nothing else.
+    """
+    if not gates or executable.fingerprint == "absent":
         return
-    # The two that stand for all of their stage are named in the help's text only.
-    known = {*_GATE_IN_HELP.findall(_ask(executable.path, "--help")), "AllAlpha", "AllBeta"}
-    for gate in wanted:
-        if len(known) > 2 and gate not in known:
-            raise SimError(
-                f"this version of Kubernetes has no feature gate {gate}",
-                option="kube_feature_gates",
-                remedy=_suggestion(gate, known, "See kube-apiserver --help"),
-            )
+    answer = _ask(
+        executable.path, "--feature-gates=" + ",".join(f"{gate}={'true' if on else 'false'}" for gate, on in gates.items()), "--version"
+    )
+    unknown = _GATE_UNKNOWN.search(answer)
+    if unknown:
+        known = _GATE_IN_HELP.findall(_ask(executable.path, "--help"))
+        raise SimError(
+            f"this version of Kubernetes has no feature gate {unknown[1]}",
+            option="kube_feature_gates",
+            remedy=_suggestion(unknown[1], known, "See kube-apiserver --help"),
+        )
+    locked = _GATE_LOCKED.search(answer)
+    if locked:
+        raise SimError(locked[0], option="kube_feature_gates", remedy="Leave it out")
 
 
 def _suggestion(word: str, known: Iterable[str], otherwise: str) -> str:

@@ -99,15 +99,19 @@ def export_problem(spec: ClusterSpec, target: str, wanted: str | None) -> str | 
         )
     if not kubeconfig.has_context(text, spec.context):
         return f"lacks the context {spec.context}"
-    if wanted is None or kubeconfig.merge(text, wanted, spec.kubeconfig_set_current_context) != text:
+    if wanted is None or kubeconfig.merge(text, wanted, _sets_current_context(spec)) != text:
         return f"has another context {spec.context}"
     return None
 
 
+def _sets_current_context(spec: ClusterSpec) -> bool:
+    # A file of its own has no other context that could be the current one.
+    return spec.kubeconfig_set_current_context or not spec.kubeconfig_merge
+
+
 def export(spec: ClusterSpec, target: str, wanted: str) -> None:
     """Put the cluster's entries into the user's kubeconfig; everything else in it stays."""
-    # A file of its own has no other context that could be the current one.
-    current = spec.kubeconfig_set_current_context or not spec.kubeconfig_merge
+    current = _sets_current_context(spec)
     kubeconfig.update_file(Path(target), lambda text: kubeconfig.merge(text, wanted, current))
 
 

@@ -40,6 +40,10 @@ def control_plane_ports(spec: ClusterSpec, record: Record, seen: Seen, layout: L
                 option = PORT_OPTIONS[name]
                 raise SimError(f"{number} is the port {other} of this cluster", option=option, remedy="Give another number, or 0")
     wanted = {**kept, **asked}
+    # Asked for any port: those of the cluster may be held by the very components that are about to move to this address.
+    problem = ports.bind_problem(spec.bind_address, 0)
+    if problem:
+        raise SimError(f"{spec.bind_address} {problem}", option="bind_address", remedy="Give an address of this host")
     for name, host in hosts.items():
         if name in wanted and not _is_ours(wanted[name], record, seen):
             _check(wanted[name], host, PORT_OPTIONS[name])

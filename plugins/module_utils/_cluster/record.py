@@ -105,7 +105,7 @@ def _damaged(layout: Layout, error: Exception) -> SimError:
 
 def save_record(layout: Layout, record: Record) -> None:
     """Write the record in one step: a reader sees the old one or the new one, never a part."""
-    write_atomically(layout.record, json.dumps(asdict(record), indent=1, sort_keys=True) + "\n", 0o600)
+    write_atomically(layout.record, json.dumps(asdict(record), indent=1) + "\n", 0o600)
 
 
 def load_required(layout: Layout, option: str = "name") -> Record:

@@ -72,32 +72,49 @@ def test_an_unknown_flag(tmp_path: Path, flag: str, guess: str) -> None:
     assert caught.value.remedy == f"{guess}See etcd --help"
 
 
+def gated(tmp_path: Path, error: str) -> Executable:
+    """A kube-apiserver that has help, and refuses feature gates with an error as the real one logs it."""
+    helped = program(tmp_path, HELP)
+    path = tmp_path / "kube-apiserver"
+    path.write_text(
+        f'#!/bin/sh\n[ "$1" = --help ] && exec {helped.path} --help\necho \'E1122 run.go:72] "command failed" err="{error}"\'\nexit 1\n'
+    )
+    path.chmod(0o700)
+    return Executable(str(path), executables.fingerprint(str(path)))
+
+
 def test_known_feature_gates(tmp_path: Path) -> None:
-    executables.check_feature_gates(program(tmp_path, HELP), ["AllAlpha", "AllBeta", "ContextualLogging", "WatchList"])
+    executables.check_feature_gates(program(tmp_path, HELP), dict.fromkeys(["AllAlpha", "AllBeta", "ContextualLogging", "WatchList"], True))
 
 
 def test_an_unknown_feature_gate(tmp_path: Path) -> None:
     with pytest.raises(SimError) as caught:
-        executables.check_feature_gates(program(tmp_path, HELP), ["WatchLists"])
+        executables.check_feature_gates(gated(tmp_path, "unrecognized feature gate: WatchLists"), {"WatchLists": True})
     assert caught.value.option == "kube_feature_gates"
     assert "no feature gate WatchLists" in caught.value.message
     assert str(caught.value.remedy).startswith("Did you mean WatchList?")
 
 
+def test_a_locked_feature_gate(tmp_path: Path) -> None:
+    with pytest.raises(SimError, match="A to false, feature is locked to true") as caught:
+        executables.check_feature_gates(gated(tmp_path, "cannot set feature gate A to false, feature is locked to true"), {"A": False})
+    assert caught.value.option == "kube_feature_gates"
+
+
 def test_a_program_that_tells_nothing_is_believed(tmp_path: Path) -> None:
     mute = program(tmp_path, "")
     executables.check_flags("etcd", mute, ["anything"])
-    executables.check_feature_gates(mute, ["Anything"])
+    executables.check_feature_gates(mute, {"Anything": True})
 
 
 def test_what_need_not_be_asked_is_not_run() -> None:
     nowhere = Executable("/nowhere", "1:2")
     executables.check_flags("etcd", nowhere, [])
-    executables.check_feature_gates(nowhere, [])
+    executables.check_feature_gates(nowhere, {})
     # In check mode it may have to be fetched first.
     absent = Executable("/nowhere", executables.fingerprint("/nowhere"))
     executables.check_flags("etcd", absent, ["v"])
-    executables.check_feature_gates(absent, ["A"])
+    executables.check_feature_gates(absent, {"A": True})
 
 
 def test_a_program_that_cannot_be_run(tmp_path: Path) -> None:
