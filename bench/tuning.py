@@ -28,7 +28,7 @@ SETTINGS: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "etcd_fsync: false / true": ({"etcd_fsync": False}, {"etcd_fsync": True}),
     "disable_qps_limits: true / false": ({"disable_qps_limits": True}, {"disable_qps_limits": False}),
     "priority_and_fairness: false / true": ({"priority_and_fairness": False}, {"priority_and_fairness": True}),
-    "go_gc: 400 / 100": ({"go_gc": 400}, {"go_gc": None}),
+    "go_gc: 200 / 100": ({"go_gc": 200}, {"go_gc": 100}),
 }
 
 

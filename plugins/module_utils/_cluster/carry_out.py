@@ -12,7 +12,6 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -77,7 +76,7 @@ class Carrier:
         Raises:
             SimError: A component that others need does not become ready, with the last lines of its log; a file cannot be written.
         """
-        if any(change.kind == "component" and change.action not in ("stop", "remove") for change in changes):
+        if any(change.kind == "component" and desired.run.get(change.name) == "run" for change in changes):
             self.runtime.prepare()
         self._issue([change.name for change in changes if change.kind == "certificate"], desired)
         spec = ClusterSpec.from_dict(self.record.spec)
@@ -153,13 +152,14 @@ class Carrier:
     def _bring_up(self, due: Mapping[str, str], desired: Desired) -> None:
         prints = {name: item.fingerprint for name, item in pki.observe(self.layout.pki, desired.certificates).items()}
         make_directory(self.layout.logs)
-        running = {name for name, item in self.runtime.observe().items() if item.pid is not None}
+        # One that is between two attempts to start has no process now, and may have one in an instant.
+        running = {name for name, item in self.runtime.observe().items() if item.pid is not None or item.status == "starting"}
         waves = components.in_start_order(desired.components)
-        for item in desired.components:
-            # A port that it leaves may be the one that another takes now.
-            if item.name in due and item.name in running and self._moves(item):
-                self.progress(f"stop {item.name}")
-                self.runtime.stop(item.name)
+        # Last first: an apiserver whose etcd has gone takes half a minute to end. And a port that one leaves may be the one that
+        # another takes now.
+        for item in (item for wave in reversed(waves) for item in wave if item.name in due and item.name in running):
+            self.progress(f"stop {item.name}")
+            self.runtime.stop(item.name)
         for index, wave in enumerate(waves):
             started: list[Component] = []
             for item in wave:
@@ -168,22 +168,12 @@ class Carrier:
                 if due[item.name] != "start":
                     self._define(item, item.digest(prints), desired)
                 if desired.run.get(item.name, "keep") == "run" or item.name in running:
-                    self._start(item.name, item.name in running)
+                    self.progress(f"start {item.name}")
+                    self.runtime.start(item.name)
                     started.append(item)
             # What others are about to be started on must be ready, whatever the option wait says.
             if any(other.name in due for later in waves[index + 1 :] for other in later):
                 self.await_ready(tuple(started))
-
-    def _moves(self, item: Component) -> bool:
-        recorded = self.record.components.get(item.name)
-        return recorded is not None and recorded["ports"] != as_json([asdict(port) for port in item.ports])
-
-    def _start(self, name: str, runs: bool) -> None:
-        if runs:
-            self.progress(f"stop {name}")
-            self.runtime.stop(name)
-        self.progress(f"start {name}")
-        self.runtime.start(name)
 
     def _define(self, item: Component, digest: str, desired: Desired) -> None:
         if item.owner == "component":

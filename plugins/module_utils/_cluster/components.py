@@ -206,7 +206,7 @@ def with_extra_args(flags: Mapping[str, str | tuple[str, ...]], extra: Mapping[s
 
 
 def _go_env(spec: ClusterSpec) -> tuple[tuple[str, str], ...]:
-    return (("GOGC", str(spec.go_gc)),) if spec.go_gc is not None else ()
+    return (("GOGC", str(spec.go_gc)),)
 
 
 def _feature_gates(spec: ClusterSpec, component: str) -> dict[str, str]:

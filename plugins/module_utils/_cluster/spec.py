@@ -86,7 +86,7 @@ CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "etcd_fsync": {"type": "bool", "default": False},
     "disable_qps_limits": {"type": "bool", "default": True},
     "priority_and_fairness": {"type": "bool", "default": True},
-    "go_gc": {"type": "int"},
+    "go_gc": {"type": "int", "default": 200},
     "heartbeat_factor": {"type": "float", "default": 1.0},
     "node_monitor_factor": {"type": "float", "default": 1.0},
     "certificate_validity_days": {"type": "int", "default": 365},
@@ -169,7 +169,7 @@ class ClusterSpec:
     etcd_fsync: bool = False
     disable_qps_limits: bool = True
     priority_and_fairness: bool = True
-    go_gc: int | None = None
+    go_gc: int = 200
     heartbeat_factor: float = 1.0
     node_monitor_factor: float = 1.0
     certificate_validity_days: int = 365
@@ -425,7 +425,7 @@ def parse(params: Mapping[str, Any]) -> ClusterSpec:
         raise SimError(f"{prefix!r} is no prefix of keys", option="etcd_prefix", remedy="Write it as /registry, without a slash at the end")
     if params["certificate_validity_days"] < 1:
         raise SimError("is less than a day", option="certificate_validity_days", remedy="Give a number of days above 0")
-    if params["go_gc"] is not None and params["go_gc"] < 1:
+    if params["go_gc"] < 1:
         raise SimError(
             f"{params['go_gc']} is no target of Go's garbage collector", option="go_gc", remedy="Give a percentage above 0, such as 100"
         )

@@ -49,7 +49,8 @@ def _kind(value: Value) -> str:
     return "complex" if isinstance(value, complex) else ""
 
 
-def _equal(left: Value, right: Value) -> bool:
+def equal(left: Value, right: Value) -> bool:
+    """Go's `eq` of two values."""
     kind = type(left)
     if kind is type(right) and (kind is str or kind is int or kind is bool):
         return bool(left == right)
@@ -73,6 +74,8 @@ def _equal(left: Value, right: Value) -> bool:
         return bool(getattr(left, "nil", False)) == bool(getattr(right, "nil", False))
     if isinstance(right, (dict, list, bytes)):
         raise FunctionError(f"non-comparable type {type_name(right)}")
+    if kind_name(left) == "ptr":
+        return left is right
     return type(left) is type(right) and bool(left == right)
 
 
@@ -80,12 +83,12 @@ def eq(first: Value, *others: Value) -> bool:
     """Go's `eq`: whether the first equals any of the others."""
     if not others:
         raise FunctionError("missing argument for comparison")
-    return any(_equal(first, other) for other in others)
+    return any(equal(first, other) for other in others)
 
 
 def ne(left: Value, right: Value) -> bool:
     """Go's `ne`."""
-    return not _equal(left, right)
+    return not equal(left, right)
 
 
 def lt(left: Value, right: Value) -> bool:
@@ -106,7 +109,7 @@ def lt(left: Value, right: Value) -> bool:
 
 def le(left: Value, right: Value) -> bool:
     """Go's `le`."""
-    return lt(left, right) or _equal(left, right)
+    return lt(left, right) or equal(left, right)
 
 
 def gt(left: Value, right: Value) -> bool:
@@ -253,15 +256,15 @@ def call(function: Value, *_values: Value) -> Value:
 BUILTINS: Final[dict[str, Function]] = {
     "and": fn(lambda *_: None, ANY, variadic=ANY),
     "or": fn(lambda *_: None, ANY, variadic=ANY),
-    "not": fn(not_, ANY),
-    "eq": fn(eq, ANY, variadic=ANY),
-    "ne": fn(ne, ANY, ANY),
-    "lt": fn(lt, ANY, ANY),
-    "le": fn(le, ANY, ANY),
-    "gt": fn(gt, ANY, ANY),
-    "ge": fn(ge, ANY, ANY),
-    "len": fn(len_, ANY),
-    "index": fn(index, ANY, variadic=ANY),
+    "not": fn(not_, ANY, light=True),
+    "eq": fn(eq, ANY, variadic=ANY, light=True),
+    "ne": fn(ne, ANY, ANY, light=True),
+    "lt": fn(lt, ANY, ANY, light=True),
+    "le": fn(le, ANY, ANY, light=True),
+    "gt": fn(gt, ANY, ANY, light=True),
+    "ge": fn(ge, ANY, ANY, light=True),
+    "len": fn(len_, ANY, light=True),
+    "index": fn(index, ANY, variadic=ANY, light=True),
     "slice": fn(slice_, ANY, variadic=ANY),
     "print": fn(print_, variadic=ANY, runtime=True),
     "printf": fn(printf, STRING, variadic=ANY, runtime=True),

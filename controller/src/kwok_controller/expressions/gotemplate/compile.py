@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeAlias
 
 from kwok_controller.expressions.gotemplate import nodes
-from kwok_controller.expressions.gotemplate.builtins import BUILTINS
+from kwok_controller.expressions.gotemplate.builtins import BUILTINS, equal
 from kwok_controller.expressions.gotemplate.errors import (
     FunctionError,
     LimitExceeded,
@@ -34,6 +34,7 @@ from kwok_controller.expressions.gotemplate.functions import (
     LeftOut,
     WrongType,
     absent,
+    acceptor,
     accepts,
     methods,
 )
@@ -50,7 +51,9 @@ Scope: TypeAlias = list[tuple[str, int]]
 
 _BREAK: Final = 1
 _CONTINUE: Final = 2
-_LONG: Final = 4096
+_LONG: Final = 256
+_SIZED: Final = (str, list, dict, bytes)
+_EQUAL: Final = Function(equal, (ANY, ANY), light=True)
 
 
 class _NoFinal:
@@ -225,7 +228,23 @@ class _Compiler:
     # Statements.
 
     def block(self, block: nodes.Block) -> Exec:
-        parts = [self.statement(node) for node in block.nodes]
+        parts: list[Exec] = []
+        before: nodes.Text | None = None
+        for node in block.nodes:
+            if isinstance(node, nodes.Action) and not node.pipe.variables:
+                # Text and the action after it are one step.
+                parts.append(self.action(node, before.text if before else ""))
+                before = None
+                continue
+            if before:
+                parts.append(self.text(before))
+                before = None
+            if isinstance(node, nodes.Text):
+                before = node
+            else:
+                parts.append(self.statement(node))
+        if before:
+            parts.append(self.text(before))
         if not parts:
             return lambda frame, dot: 0
         if len(parts) == 1:
@@ -279,7 +298,7 @@ class _Compiler:
 
         return run
 
-    def action(self, node: nodes.Action) -> Exec:
+    def action(self, node: nodes.Action, before: str = "") -> Exec:
         value = self.pipe(node.pipe)
         if node.pipe.variables:
 
@@ -289,6 +308,7 @@ class _Compiler:
 
             return run_declaration
         limit = self.limits.output
+        size = len(before)
         fail = self.failer(node.pos, node.pipe)
 
         def run(frame: Frame, dot: Value) -> int:
@@ -296,12 +316,14 @@ class _Compiler:
             runtime = frame[0]
             if type(made) is not str:
                 try:
-                    made = "<no value>" if made is MISSING else to_text(runtime, made)
+                    made = "<no value>" if made is MISSING or made is None else to_text(runtime, made)
                 except LimitExceeded as error:
                     raise fail(str(error), TemplateLimitError) from None
-            runtime.size += len(made)
+            runtime.size += size + len(made)
             if runtime.size > limit:
                 raise fail(f"more than {limit} characters of output", TemplateLimitError)
+            if size:
+                runtime.out.append(before)
             runtime.out.append(made)
             return 0
 
@@ -363,7 +385,7 @@ class _Compiler:
                 pairs: Any = enumerate(elements(made))
             elif isinstance(made, dict):
                 pairs = list(items(made))
-            elif made is MISSING:
+            elif made is MISSING or made is None:
                 pairs = ()
             elif isinstance(made, int) and not isinstance(made, bool):
                 if two:
@@ -373,6 +395,8 @@ class _Compiler:
             else:
                 raise fail(f"range can't iterate over a {type_name(made)}")
             runtime = frame[0]
+            if isinstance(made, (list, dict)):
+                runtime.steps -= len(made) >> 3
             ran = False
             for key, item in pairs:
                 ran = True
@@ -408,6 +432,8 @@ class _Compiler:
 
         def run(frame: Frame, dot: Value) -> int:
             made = value(frame, dot) if value else MISSING
+            if made is None:
+                made = MISSING
             runtime = frame[0]
             if runtime.level >= limits.templates:
                 raise fail(f"templates nested more than {limits.templates} deep", TemplateLimitError)
@@ -422,6 +448,9 @@ class _Compiler:
         return run
 
     # Values.
+
+    # A pipeline gives nil where its last command gives nil, which Go takes for no value at all: whoever uses the value of a
+    # pipeline has to take `None` as `MISSING`. Elsewhere they differ: a field of no value is no value, a field of nil is an error.
 
     def pipe(self, pipe: nodes.Pipe) -> Eval:
         value = self.command(pipe.commands[0], None)
@@ -444,13 +473,18 @@ class _Compiler:
             only = slots[0]
 
             def run_one(frame: Frame, dot: Value) -> Value:
-                made = frame[only] = value(frame, dot)
+                made = value(frame, dot)
+                if made is None:
+                    made = MISSING
+                frame[only] = made
                 return made
 
             return run_one
 
         def run(frame: Frame, dot: Value) -> Value:
             made = value(frame, dot)
+            if made is None:
+                made = MISSING
             for slot in slots:
                 frame[slot] = made
             return made
@@ -468,16 +502,6 @@ class _Compiler:
         return run
 
     def command(self, command: nodes.Command, before: Eval | None) -> Eval:
-        """The value of a command, nil taken for no value, as at every stage of a pipeline."""
-        value = self._command(command, before)
-
-        def run(frame: Frame, dot: Value) -> Value:
-            made = value(frame, dot)
-            return MISSING if made is None else made
-
-        return run
-
-    def _command(self, command: nodes.Command, before: Eval | None) -> Eval:
         first = command.args[0]
         rest = command.args[1:]
         if isinstance(first, nodes.Identifier):
@@ -553,7 +577,15 @@ class _Compiler:
     def chained(self, node: nodes.Chain) -> Eval:
         if isinstance(node.node, nodes.Nil):
             return self.raiser(node.pos, node, f"indirection through explicit nil in {node}")
-        return self.plain(node.node)
+        value = self.plain(node.node)
+        if not isinstance(node.node, nodes.Pipe):
+            return value
+
+        def run(frame: Frame, dot: Value) -> Value:
+            made = value(frame, dot)
+            return MISSING if made is None else made
+
+        return run
 
     def fields(self, base: Eval, names: list[str], node: nodes.Operand, args: list[nodes.Operand], before: Eval | None) -> Eval:
         fail = self.failer(node.pos, node)
@@ -657,10 +689,12 @@ class _Compiler:
                 )
             kinds = params
         # What comes from the pipeline is evaluated first, and given last.
-        last = self.converted(before, kinds[-1], node) if before else None
+        last = self.converted(before, kinds[-1], node, piped=True) if before else None
         values = tuple(self.argument(arg, kind) for arg, kind in zip(args, kinds, strict=False))
         if name in ("and", "or") and function is BUILTINS[name]:
             return self.shortcut(name == "or", values, last)
+        if name == "eq" and function is BUILTINS[name] and count == 2:
+            function = _EQUAL
         return self.invocation(node, function, values, last)
 
     @staticmethod
@@ -715,52 +749,65 @@ class _Compiler:
             reason = str(error) if isinstance(error, FunctionError) else f"{type(error).__name__}: {error}"
             return fail(f"error calling {name}: {reason}")
 
+        light = function.light
+
         def account(runtime: Runtime, args: list[Value], made: Value) -> None:
-            # Work on long strings counts; what is made has to stay within bounds.
+            # Work on what is large counts; what is made has to stay within bounds.
             for arg in args:
-                if type(arg) is str and len(arg) > _LONG:
-                    runtime.charge(len(arg) >> 6)
-            kind = type(made)
-            if kind is not bool and kind is not int:
+                if isinstance(arg, str if light else _SIZED) and len(arg) > _LONG:
+                    runtime.charge(len(arg) >> 4)
+            if not light:
                 runtime.check(made)
 
-        if not function.runtime and last is None and len(values) == 1:
-            only = values[0]
+        # The arguments in the order in which they are evaluated; what comes from the pipeline is the first, and given last.
+        evaluated = ((last,) if last else ()) + values
+        runtime_first = function.runtime
+        if len(evaluated) == 1:
+            only = evaluated[0]
 
             def run_one(frame: Frame, dot: Value) -> Value:
                 arg = only(frame, dot)
+                if arg is MISSING:
+                    arg = None
                 try:
-                    made = call(arg)
-                    kind = type(made)
-                    if (kind is not bool and (kind is not str or len(made) > 64)) or (type(arg) is str and len(arg) > _LONG):
+                    made = call(frame[0], arg) if runtime_first else call(arg)
+                    if type(arg) is not str or type(made) is not str or len(made) > _LONG or len(arg) > _LONG:
                         account(frame[0], [arg], made)
                     return made
                 except Exception as error:
                     raise failed(error) from None
 
             return run_one
-        if not function.runtime and last is None and len(values) == 2:
-            first, second = values
+        if len(evaluated) == 2:
+            first, second = evaluated
+            swapped = last is not None
 
             def run_two(frame: Frame, dot: Value) -> Value:
                 one = first(frame, dot)
+                if one is MISSING:
+                    one = None
                 two = second(frame, dot)
+                if two is MISSING:
+                    two = None
+                if swapped:
+                    one, two = two, one
                 try:
-                    made = call(one, two)
-                    if type(made) is not bool or (type(one) is str and len(one) > _LONG):
+                    made = call(frame[0], one, two) if runtime_first else call(one, two)
+                    if not light or type(one) is str or type(two) is str:
                         account(frame[0], [one, two], made)
                     return made
                 except Exception as error:
                     raise failed(error) from None
 
             return run_two
-        runtime_first = function.runtime
 
         def run(frame: Frame, dot: Value) -> Value:
-            given = last(frame, dot) if last else None
-            args = [value(frame, dot) for value in values]
+            args = []
+            for value in evaluated:
+                arg = value(frame, dot)
+                args.append(None if arg is MISSING else arg)
             if last:
-                args.append(given)
+                args.append(args.pop(0))
             try:
                 made = call(frame[0], *args) if runtime_first else call(*args)
                 account(frame[0], args, made)
@@ -780,7 +827,7 @@ class _Compiler:
             return lambda frame, dot: absent(param)
         if isinstance(node, (nodes.Bool, nodes.String, nodes.Number)):
             return self.constant(node, param)
-        return self.converted(self.plain(node), param, node)
+        return self.converted(self.plain(node), param, node, piped=isinstance(node, nodes.Pipe))
 
     def constant(self, node: nodes.Bool | nodes.String | nodes.Number, param: str) -> Eval:
         value: Value = None
@@ -800,22 +847,19 @@ class _Compiler:
             return self.raiser(node.pos, node, f"expected {param}; found {node}")
         return lambda frame, dot: value
 
-    def converted(self, value: Eval, param: str, node: nodes.Operand) -> Eval:
+    def converted(self, value: Eval, param: str, node: nodes.Operand, *, piped: bool) -> Eval:
         """A value that must be of the type of a parameter."""
         if param == ANY:
-
-            def run_any(frame: Frame, dot: Value) -> Value:
-                made = value(frame, dot)
-                return None if made is MISSING else made
-
-            return run_any
+            # A call takes no value as nil.
+            return value
         fail = self.failer(node.pos, node)
+        accept = acceptor(param)
 
         def run(frame: Frame, dot: Value) -> Value:
             made = value(frame, dot)
-            if accepts(param, made):
+            if accept(made):
                 return made
-            if made is MISSING:
+            if made is MISSING or (piped and made is None):
                 try:
                     return absent(param)
                 except WrongType:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from kwok_controller.expressions.gotemplate.values import MISSING, GoMap, Int64, Value, nil_map
+from kwok_controller.expressions.gotemplate.values import GoMap, Int64, Value, nil_map
 
 ANY: Final = "interface {}"
 STRING: Final = "string"
@@ -32,6 +32,7 @@ class Function:
         variadic: Go type of any number of further arguments, None where it takes no more.
         runtime: whether `call` takes the `Runtime` before its arguments, to bound what it does.
         mutates: whether it changes its arguments. A template with such a function works on a copy of the data.
+        light: whether the size of the lists and maps it is given makes no difference to the time it takes.
     """
 
     call: Callable[..., Value]
@@ -39,6 +40,7 @@ class Function:
     variadic: str | None = None
     runtime: bool = False
     mutates: bool = False
+    light: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,16 @@ class LeftOut:
 Functions: TypeAlias = Mapping[str, Function | LeftOut]
 
 
-def fn(call: Callable[..., Value], *params: str, variadic: str | None = None, runtime: bool = False, mutates: bool = False) -> Function:
+def fn(
+    call: Callable[..., Value],
+    *params: str,
+    variadic: str | None = None,
+    runtime: bool = False,
+    mutates: bool = False,
+    light: bool = False,
+) -> Function:
     """A `Function`, its parameters written one after the other."""
-    return Function(call, params, variadic, runtime, mutates)
+    return Function(call, params, variadic, runtime, mutates, light)
 
 
 class WrongType(Exception):
@@ -81,6 +90,11 @@ def accepts(param: str, value: Value) -> bool:
     return param == ANY or _MATCHES[param](value)
 
 
+def acceptor(param: str) -> Callable[[Value], bool]:
+    """What says whether a value is of the type of a parameter other than `ANY`."""
+    return _MATCHES[param]
+
+
 def absent(param: str) -> Value:
     """What a parameter gets where there is no value, or `nil`: nil, where its type has one.
 
@@ -94,11 +108,6 @@ def absent(param: str) -> Value:
     raise WrongType
 
 
-def is_absent(value: Value) -> bool:
-    """Whether there is no value."""
-    return value is MISSING
-
-
 Method: TypeAlias = Function
 METHODS: Final[dict[type, dict[str, Method]]] = {}
 """Methods by the Python type of their receiver; the receiver is the first argument of `call`, and not among `params`."""
@@ -107,8 +116,3 @@ METHODS: Final[dict[type, dict[str, Method]]] = {}
 def methods(value: Value) -> dict[str, Method] | None:
     """The methods of a value, None where it has none."""
     return METHODS.get(type(value))
-
-
-def call_any(function: Function, runtime: Any, *args: Value) -> Value:
-    """Calls a function with values that are known to fit."""
-    return function.call(runtime, *args) if function.runtime else function.call(*args)

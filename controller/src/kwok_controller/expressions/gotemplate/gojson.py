@@ -15,7 +15,15 @@ from typing import Any, Final
 from kwok_controller.expressions.gotemplate.errors import FunctionError, LimitExceeded
 from kwok_controller.expressions.gotemplate.gotime import RFC3339_NANO, GoTime, parse_time
 from kwok_controller.expressions.gotemplate.limits import Runtime
-from kwok_controller.expressions.gotemplate.strconv import format_float, json_float, parse_float, parse_int, valid_text
+from kwok_controller.expressions.gotemplate.strconv import (
+    format_float,
+    from_bytes,
+    json_float,
+    parse_float,
+    parse_int,
+    to_bytes,
+    valid_text,
+)
 from kwok_controller.expressions.gotemplate.values import GoList, GoMap, Number, Value, element, elements, items, type_name
 
 _PLAIN = re.compile(r"[ !#-%'-;=?-\[\]-~]*")
@@ -29,8 +37,10 @@ def json_string(text: str, *, escape_html: bool = True) -> str:
     if _PLAIN.fullmatch(text):
         return f'"{text}"'
     out = ['"']
-    for char in valid_text(text):
-        if char in _ESCAPES:
+    for char in text if text.isascii() else from_bytes(to_bytes(text)):
+        if "\udc80" <= char <= "\udcff":
+            out.append("\\ufffd")
+        elif char in _ESCAPES:
             out.append(_ESCAPES[char])
         elif char < " " or (escape_html and char in "<>&") or char in "\u2028\u2029":
             out.append(f"\\u{ord(char):04x}")
@@ -135,6 +145,11 @@ def _float(text: str) -> float:
     return value
 
 
+def _lenient_float(text: str) -> float | None:
+    value = float(text)
+    return None if math.isinf(value) else value
+
+
 def _go(value: Any) -> Value:
     if isinstance(value, dict):
         return GoMap({valid_text(key): _go(item) for key, item in value.items()})
@@ -143,17 +158,18 @@ def _go(value: Any) -> Value:
     return valid_text(value) if isinstance(value, str) else value
 
 
-def decode(text: str) -> Value:
-    """Go's `json.Unmarshal` into `any`: every number is a `float64`.
+def decode(text: str, *, lenient: bool = False) -> Value:
+    """Go's `json.Unmarshal` into `any`: every number is a `float64`; with `lenient`, nil where it is too large.
 
     Raises:
         ValueError: no JSON.
     """
     # Python's decoder takes more kinds of space than JSON has, and control characters in strings are refused by both.
+    number = _lenient_float if lenient else _float
     if text[:1] == "\ufeff":
         raise ValueError("invalid character")
     try:
-        decoded = json.loads(text, parse_int=_float, parse_float=_float, parse_constant=_no_constant)
+        decoded = json.loads(text, parse_int=number, parse_float=number, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deep") from None
     return _go(decoded)
@@ -162,13 +178,14 @@ def decode(text: str) -> Value:
 # YAML.
 
 _RESOLVED: Final = frozenset(
-    ["", "~", "null", "Null", "NULL", "<<"]
+    ["", "~", "null", "Null", "NULL"]
     + [".nan", ".NaN", ".NAN"]
     + [sign + inf for sign in ("", "+", "-") for inf in (".inf", ".Inf", ".INF")]
     + ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"]
     + ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"]
 )
 _STYLE_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SIMPLE = re.compile(r"[A-Za-z](?:[A-Za-z0-9_./ -]*[A-Za-z0-9_])?")
 _BASE60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _TIMESTAMP = re.compile(r"[0-9]{4}-")
 _TIMESTAMPS = ("2006-1-2T15:4:5.999999999Z07:00", "2006-1-2t15:4:5.999999999Z07:00", "2006-1-2 15:4:5.999999999", "2006-1-2")
@@ -214,13 +231,8 @@ def _parses(parse: Any, text: str) -> bool:
 
 def _printable(char: str) -> bool:
     code = ord(char)
-    return (
-        code == 0x0A
-        or 0x20 <= code <= 0x7E
-        or 0xA0 <= code <= 0xD7FF
-        or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
-        or 0x10000 <= code <= 0x10FFFF
-    )
+    # What takes four bytes counts as not printable there.
+    return code == 0x0A or 0x20 <= code <= 0x7E or 0xA0 <= code <= 0xD7FF or (0xE000 <= code <= 0xFFFD and code != 0xFEFF)
 
 
 class _Analysis:
@@ -277,6 +289,9 @@ class _YAML:
         self.out.append(text)
 
     def string(self, text: str, indent: int, *, key: bool) -> None:
+        if _SIMPLE.fullmatch(text) and text not in _RESOLVED:
+            self.write(text)
+            return
         text = valid_text(text)
         if not key and "\n" in text:
             style = "literal"
@@ -299,6 +314,17 @@ class _YAML:
             self.write(_double(text))
         else:
             self.literal(text, indent)
+
+    def key(self, text: str, indent: int) -> None:
+        text = valid_text(text)
+        if len(text.encode()) <= 128 and not any(char in text for char in _BREAKS):
+            self.string(text, indent, key=True)
+            self.write(":")
+            return
+        # Too long for a simple key, or of several lines.
+        self.write("? ")
+        self.string(text, indent + 2, key=False)
+        self.write("\n" + " " * indent + ":")
 
     def literal(self, text: str, indent: int) -> None:
         hints = ""
@@ -339,8 +365,7 @@ class _YAML:
             if not first:
                 self.write("\n" + " " * indent)
             first = False
-            self.string(key, indent, key=True)
-            self.write(":")
+            self.key(key, indent)
             item = element(value, value[key])
             # A list stands at the column of its key.
             deeper = indent if isinstance(item, list) else indent + 2
@@ -444,7 +469,7 @@ def to_yaml(runtime: Runtime, value: Value) -> str:
         LimitExceeded: too large or too deep.
     """
     writer = _YAML(runtime)
-    writer.value(value, 0, 0, after="")
+    writer.value(value, 0 if isinstance(value, (dict, list)) else 2, 0, after="")
     runtime.charge(writer.size >> 6)
     text = "".join(writer.out)
     return text if text.endswith("\n") else text + "\n"

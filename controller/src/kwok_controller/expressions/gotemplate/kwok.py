@@ -9,6 +9,7 @@ Those that only templates of nodes or pods have (`NodeIP`, `PodIPWith`, …) are
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
 from random import Random
 from typing import Final
 
@@ -16,11 +17,14 @@ from kwok_controller.expressions.gotemplate.errors import FunctionError
 from kwok_controller.expressions.gotemplate.formatting import to_text
 from kwok_controller.expressions.gotemplate.functions import ANY, INT, Function, LeftOut, fn
 from kwok_controller.expressions.gotemplate.gojson import encode, json_string, to_yaml
-from kwok_controller.expressions.gotemplate.gotime import RFC3339_NANO, UTC, GoTime, Location
+from kwok_controller.expressions.gotemplate.gotime import RFC3339_NANO, SECOND, UTC, GoTime, Location
 from kwok_controller.expressions.gotemplate.limits import Runtime
 from kwok_controller.expressions.gotemplate.sprig import sprig_functions
 from kwok_controller.expressions.gotemplate.strconv import quote
 from kwok_controller.expressions.gotemplate.values import Value
+
+_UTC: Final = timezone(timedelta(0))
+_YEAR_10000: Final = 253_402_300_800 * SECOND
 
 NODE_CONDITIONS: Final = tuple(
     {"type": kind, "status": status, "reason": reason, "message": message, "lastHeartbeatTime": None, "lastTransitionTime": None}
@@ -58,6 +62,10 @@ def yaml(runtime: Runtime, value: Value, *indent: int) -> str:
 
 def format_now(nanoseconds: int, local: Location = UTC) -> str:
     """A time (nanoseconds since 1970) as kwok's `Now` gives it."""
+    if local is UTC and 0 <= nanoseconds < _YEAR_10000:
+        seconds, nano = divmod(nanoseconds, SECOND)
+        fraction = f".{nano:09d}".rstrip("0") if nano else ""
+        return f"{datetime.fromtimestamp(seconds, _UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
     return GoTime(nanoseconds, local).format(RFC3339_NANO)
 
 

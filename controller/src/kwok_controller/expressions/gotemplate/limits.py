@@ -25,10 +25,10 @@ class Limits:
         depth: depth of lists and maps within each other, where a function walks them.
     """
 
-    source: int = 1 << 20
+    source: int = 1 << 18
     output: int = 4 << 20
     value: int = 1 << 20
-    steps: int = 200_000
+    steps: int = 100_000
     templates: int = 64
     nesting: int = 64
     depth: int = 128

@@ -114,7 +114,7 @@ class _Parser:
         self.text = pattern
         self.at = 0
         self.groups = 0
-        self.names: dict[str, int] = {}
+        self.names: dict[str, list[int]] = {}
         self.depth = 0
         self.fold = self.multiline = self.dotall = self.swapped = False
 
@@ -158,6 +158,10 @@ class _Parser:
             if node is None:
                 # Flags.
                 repeatable = repeated = False
+                continue
+            if node.kind == "quoted":
+                items.extend(node.items)
+                repeatable, repeated = bool(items), False
                 continue
             items.append(node)
             repeatable, repeated = True, False
@@ -229,8 +233,6 @@ class _Parser:
                 name = self.text[begin:end] if end >= 0 else ""
                 if not name or not all(c == "_" or (c.isascii() and c.isalnum()) for c in name):
                     raise self.fail("invalid named capture")
-                if name in self.names:
-                    raise self.fail("duplicate capture group name")
                 self.at = end + 1
             else:
                 capture = False
@@ -241,7 +243,7 @@ class _Parser:
             self.groups += 1
             number = self.groups
             if name:
-                self.names[name] = number
+                self.names.setdefault(name, []).append(number)
         inner = self.alternatives()
         if self.peek() != ")":
             raise self.fail(f"missing closing ): `{self.text}`")
@@ -296,7 +298,7 @@ class _Parser:
             end = self.text.find("\\E", self.at)
             literal = self.text[self.at + 1 : end if end >= 0 else len(self.text)]
             self.at = end + 2 if end >= 0 else len(self.text)
-            return _Node("and", [_Node("char", test=_literal_test(c, self.fold)) for c in literal])
+            return _Node("quoted", [_Node("char", test=_literal_test(c, self.fold)) for c in literal])
         if char.lower() in _PERL and char:
             self.at += 1
             return _Node("char", test=_range_test(_PERL[char.lower()], [], char.isupper(), False))
@@ -406,7 +408,7 @@ class Regex:
 
     Attributes:
         groups: how many groups it captures.
-        names: their numbers by name.
+        names: their numbers, in order, by name.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -594,9 +596,11 @@ class Regex:
                 out.append("$")
                 continue
             at = end + braces
-            group = int(name) if name.isascii() and name.isdigit() and len(name) < 9 else self.names.get(name, -1)
-            if 0 <= group <= self.groups and match[2 * group] >= 0:
-                out.append(text[match[2 * group] : match[2 * group + 1]])
+            numbered = name.isascii() and name.isdigit() and len(name) < 9
+            for group in [int(name)] if numbered else self.names.get(name, []):
+                if group <= self.groups and match[2 * group] >= 0:
+                    out.append(text[match[2 * group] : match[2 * group + 1]])
+                    break
 
 
 def _holds(op: str, text: str, at: int) -> bool:

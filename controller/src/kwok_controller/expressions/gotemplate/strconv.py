@@ -209,7 +209,10 @@ def parse_int(text: str, base: int = 10, bits: int = 64, *, signed: bool = True)
         body = digits
     if not body or not body.isalnum():
         raise ValueError("invalid syntax")
-    value = int(body, base) if len(body) < 100 else 1 << 70
+    try:
+        value = int(body, base) if len(body) < 100 else 1 << 70
+    except ValueError:
+        raise ValueError("invalid syntax") from None
     if signed:
         limit = 1 << (bits - 1)
         if value > limit or (value == limit and not negative):

@@ -114,7 +114,7 @@ def random_params() -> st.SearchStrategy[dict[str, Any]]:
             "etcd_fsync": st.booleans(),
             "disable_qps_limits": st.booleans(),
             "priority_and_fairness": st.booleans(),
-            "go_gc": st.none() | st.integers(1, 800),
+            "go_gc": st.integers(1, 800),
             "heartbeat_factor": st.floats(0.1, 100),
             "node_monitor_factor": st.floats(0.1, 100),
             "certificate_validity_days": st.integers(1, 3650),

@@ -419,7 +419,7 @@ ALL = {ETCD, *KUBERNETES}
         ({"etcd_fsync": True}, {ETCD}),
         ({"disable_qps_limits": False}, {MANAGER, SCHEDULER}),
         ({"priority_and_fairness": False}, {APISERVER}),
-        ({"go_gc": 200}, ALL),
+        ({"go_gc": 400}, ALL),
         ({"heartbeat_factor": 2.0}, {MANAGER}),
         ({"node_monitor_factor": 2.0}, {MANAGER}),
         ({"kube_apiserver_cert_sans": ["sim.example.org"]}, {APISERVER}),

@@ -20,7 +20,7 @@ _SPANS: Final = (("y", 365 * 86400), ("mo", 30 * 86400), ("d", 86400), ("h", 360
 
 
 def load_zone(name: str) -> Location:
-    """A zone of the IANA database by its name.
+    """A zone of the IANA database by its name: the system's, read once for each zone.
 
     Raises:
         LookupError: there is none.

@@ -25,10 +25,10 @@ def _coalesce(*values: Value) -> Value:
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "default": fn(_default, ANY, variadic=ANY),
-    "empty": fn(empty, ANY),
-    "coalesce": fn(_coalesce, variadic=ANY),
-    "all": fn(lambda *values: not any(map(empty, values)), variadic=ANY),
-    "any": fn(lambda *values: not all(map(empty, values)), variadic=ANY),
-    "ternary": fn(lambda yes, no, which: yes if which else no, ANY, ANY, BOOL),
+    "default": fn(_default, ANY, variadic=ANY, light=True),
+    "empty": fn(empty, ANY, light=True),
+    "coalesce": fn(_coalesce, variadic=ANY, light=True),
+    "all": fn(lambda *values: not any(map(empty, values)), variadic=ANY, light=True),
+    "any": fn(lambda *values: not all(map(empty, values)), variadic=ANY, light=True),
+    "ternary": fn(lambda yes, no, which: yes if which else no, ANY, ANY, BOOL, light=True),
 }

@@ -141,11 +141,11 @@ def _dig(*args: Value) -> Value:
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "dict": fn(_dict, variadic=ANY, runtime=True),
-    "get": fn(_get, MAP, STRING),
-    "set": fn(_set, MAP, STRING, ANY, mutates=True),
-    "unset": fn(_unset, MAP, STRING, mutates=True),
-    "hasKey": fn(lambda values, key: key in values, MAP, STRING),
+    "dict": fn(_dict, variadic=ANY, runtime=True, light=True),
+    "get": fn(_get, MAP, STRING, light=True),
+    "set": fn(_set, MAP, STRING, ANY, mutates=True, light=True),
+    "unset": fn(_unset, MAP, STRING, mutates=True, light=True),
+    "hasKey": fn(lambda values, key: key in values, MAP, STRING, light=True),
     "pluck": fn(_pluck, STRING, variadic=MAP),
     "keys": fn(_keys, variadic=MAP),
     "values": fn(_values, MAP),
@@ -157,5 +157,5 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "mustMergeOverwrite": fn(_merge_over, MAP, variadic=MAP, runtime=True, mutates=True),
     "deepCopy": fn(_deep_copy, ANY, runtime=True),
     "mustDeepCopy": fn(_deep_copy, ANY, runtime=True),
-    "dig": fn(_dig, variadic=ANY),
+    "dig": fn(_dig, variadic=ANY, light=True),
 }

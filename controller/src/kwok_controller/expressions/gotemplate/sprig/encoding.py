@@ -42,11 +42,12 @@ def _decode(text: str, alphabet: str, bits: int, quantum: int, name: str) -> str
         values: list[int] = []
         padded = False
         while len(values) < quantum:
-            skip() if bits == 6 else None
+            if bits == 6:
+                skip()
             if at >= size:
                 if not values:
                     return from_bytes(bytes(out))
-                return corrupt(at - len(values) if bits == 6 else size)
+                return corrupt(at - len(values))
             char = data[at]
             at += 1
             if char in digits:
@@ -62,7 +63,7 @@ def _decode(text: str, alphabet: str, bits: int, quantum: int, name: str) -> str
                     if at >= size:
                         return corrupt(size)
                     if data[at] != "=":
-                        return corrupt(at)
+                        return corrupt(at - 1)
                     at += 1
                 skip()
                 if at < size:
@@ -123,7 +124,7 @@ def _must_from_json(text: str) -> Value:
 
 def _from_json(text: str) -> Value:
     try:
-        return decode(text)
+        return decode(text, lenient=True)
     except ValueError:
         return None
 

@@ -143,8 +143,8 @@ def _concat(runtime: Runtime, *values: Value) -> GoList:
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "list": fn(lambda *values: GoList(values) if values else nil_list(), variadic=ANY),
-    "tuple": fn(lambda *values: GoList(values) if values else nil_list(), variadic=ANY),
+    "list": fn(lambda *values: GoList(values), variadic=ANY, light=True),
+    "tuple": fn(lambda *values: GoList(values), variadic=ANY, light=True),
     "sortAlpha": fn(_sort_alpha, ANY, runtime=True),
     "concat": fn(_concat, variadic=ANY, runtime=True),
 }

@@ -21,10 +21,10 @@ def _deep_equal(runtime: Runtime, left: Value, right: Value) -> bool:
 
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "typeOf": fn(type_name, ANY),
-    "typeIs": fn(lambda wanted, value: wanted == type_name(value), STRING, ANY),
-    "typeIsLike": fn(_type_is_like, STRING, ANY),
-    "kindOf": fn(kind_name, ANY),
-    "kindIs": fn(lambda wanted, value: wanted == kind_name(value), STRING, ANY),
+    "typeOf": fn(type_name, ANY, light=True),
+    "typeIs": fn(lambda wanted, value: wanted == type_name(value), STRING, ANY, light=True),
+    "typeIsLike": fn(_type_is_like, STRING, ANY, light=True),
+    "kindOf": fn(kind_name, ANY, light=True),
+    "kindIs": fn(lambda wanted, value: wanted == kind_name(value), STRING, ANY, light=True),
     "deepEqual": fn(_deep_equal, ANY, ANY, runtime=True),
 }

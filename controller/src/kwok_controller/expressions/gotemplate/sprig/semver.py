@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import ClassVar, Final
 
 from kwok_controller.expressions.gotemplate.errors import FunctionError
 from kwok_controller.expressions.gotemplate.formatting import Stringer
@@ -39,8 +39,8 @@ class Version(Stringer):
     metadata: str
     original: str
 
-    go_type = VERSION
-    go_kind = "ptr"
+    go_type: ClassVar[str] = VERSION
+    go_kind: ClassVar[str] = "ptr"
 
     def go_string(self) -> str:
         """In full, without what the text it was read from leaves out or has before it."""
@@ -57,6 +57,13 @@ class Version(Stringer):
         if left != right:
             return -1 if left < right else 1
         return _compare_pre(self.pre, other.pre)
+
+
+class VersionValue(Version):
+    """A version that is no pointer in Go: what `IncPatch` and its like give."""
+
+    go_type = "semver.Version"
+    go_kind = "struct"
 
 
 def _compare_pre(left: str, right: str) -> int:
@@ -235,7 +242,7 @@ def _compare(constraint: str, version: str) -> bool:
     return any(all(one.allows(parsed, any(other.version.pre for other in group)) for one in group) for group in alternatives)
 
 
-def _next(version: Version, part: str) -> Any:
+def _next(version: Version, part: str) -> VersionValue:
     prefix = "v" if version.original.startswith("v") else ""
     major, minor, patch = version.major, version.minor, version.patch
     if part == "major":
@@ -244,21 +251,28 @@ def _next(version: Version, part: str) -> Any:
         minor, patch = minor + 1, 0
     elif not version.pre:
         patch += 1
-    return Version(major, minor, patch, "", "", f"{prefix}{major}.{minor}.{patch}")
+    return VersionValue(major, minor, patch, "", "", f"{prefix}{major}.{minor}.{patch}")
 
 
-METHODS[Version] = {
+_VALUE_METHODS: Final = {
     "Major": fn(lambda version: Uint64(version.major)),
     "Minor": fn(lambda version: Uint64(version.minor)),
     "Patch": fn(lambda version: Uint64(version.patch)),
     "Prerelease": fn(lambda version: version.pre),
     "Metadata": fn(lambda version: version.metadata),
-    "Original": fn(lambda version: version.original),
     "String": fn(lambda version: version.go_string()),
     "IncMajor": fn(lambda version: _next(version, "major")),
     "IncMinor": fn(lambda version: _next(version, "minor")),
     "IncPatch": fn(lambda version: _next(version, "patch")),
+}
+METHODS[VersionValue] = _VALUE_METHODS
+METHODS[Version] = {
+    **_VALUE_METHODS,
+    "Original": fn(lambda version: version.original),
     "Compare": fn(lambda version, other: version.compare(other), VERSION),
+    "LessThan": fn(lambda version, other: version.compare(other) < 0, VERSION),
+    "GreaterThan": fn(lambda version, other: version.compare(other) > 0, VERSION),
+    "Equal": fn(lambda version, other: version.compare(other) == 0, VERSION),
 }
 
 FUNCTIONS: Final[dict[str, Function]] = {
