@@ -129,7 +129,8 @@ format: $(STAMPS)/dev ## Sort imports, apply safe fixes and format with ruff
 typecheck: $(STAMPS)/dev collection ## mypy
 	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/roles -name '*.py') \
 		| sed 's#^$(LINK)/##'
-	$(call stage,mypy of the controller) mypy --config-file controller/pyproject.toml controller/src
+	$(call stage,mypy of the controller) MYPYPATH=controller/src mypy --config-file controller/pyproject.toml \
+		controller/src controller/bench controller/tests
 
 .PHONY: yamllint
 yamllint: $(STAMPS)/dev

@@ -315,16 +315,18 @@ class _YAML:
         else:
             self.literal(text, indent)
 
-    def key(self, text: str, indent: int) -> None:
+    def key(self, text: str, indent: int) -> bool:
+        """Writes a key with its colon; gives whether it is a simple one."""
         text = valid_text(text)
         if len(text.encode()) <= 128 and not any(char in text for char in _BREAKS):
             self.string(text, indent, key=True)
             self.write(":")
-            return
+            return True
         # Too long for a simple key, or of several lines.
         self.write("? ")
         self.string(text, indent + 2, key=False)
         self.write("\n" + " " * indent + ":")
+        return False
 
     def literal(self, text: str, indent: int) -> None:
         hints = ""
@@ -341,46 +343,42 @@ class _YAML:
             lines.pop()
         for line in lines:
             self.write("\n" + (" " * indent + line if line else ""))
-        if hints.endswith("+"):
-            self.write("")
 
-    def value(self, value: Value, indent: int, depth: int, *, after: str) -> None:
-        """Writes a value: `after` is what stands between the key or dash before it and a scalar."""
+    def value(self, value: Value, indent: int, depth: int, *, gap: str = " ", inline: bool = True) -> None:
+        """Writes a value after a dash or colon and a `gap`; with `inline`, the first line of a list or map stands beside it."""
+        if isinstance(value, (dict, list)) and value:
+            self.runtime.deeper(depth)
+            if inline:
+                self.write(gap)
+            if isinstance(value, dict):
+                self.mapping(value, indent, depth, inline)
+            else:
+                self.sequence(value, indent, depth, inline)
+            return
+        self.write(gap)
         if isinstance(value, (dict, list)):
-            if value and not getattr(value, "nil", False):
-                self.runtime.deeper(depth)
-                self.mapping(value, indent, depth, after) if isinstance(value, dict) else self.sequence(value, indent, depth, after)
-                return
-            self.write(after + ("null" if getattr(value, "nil", False) else "{}" if isinstance(value, dict) else "[]"))
+            self.write("null" if getattr(value, "nil", False) else "{}" if isinstance(value, dict) else "[]")
         else:
-            self.write(after)
             self.scalar(value, indent)
 
-    def mapping(self, value: dict[str, Value], indent: int, depth: int, after: str) -> None:
-        # After a dash the first key stands on its line; after a key on the next.
-        first = after != " " or depth == 0 or self.out[-1] == "-"
-        if after == " " and self.out and self.out[-1] == "-":
-            self.write(" ")
+    def mapping(self, value: dict[str, Value], indent: int, depth: int, inline: bool) -> None:
         for key in sorted(value, key=functools.cmp_to_key(_compare_keys)):
-            if not first:
+            if not inline:
                 self.write("\n" + " " * indent)
-            first = False
-            self.key(key, indent)
+            inline = False
+            simple = self.key(key, indent)
             item = element(value, value[key])
-            # A list stands at the column of its key.
-            deeper = indent if isinstance(item, list) else indent + 2
-            self.value(item, deeper, depth + 1, after=" ")
+            # A list stands at the column of its simple key.
+            deeper = indent if simple and isinstance(item, list) else indent + 2
+            self.value(item, deeper, depth + 1, inline=not simple)
 
-    def sequence(self, value: list[Value], indent: int, depth: int, after: str) -> None:
-        first = depth == 0 or self.out[-1] == "-"
-        if self.out and self.out[-1] == "-":
-            self.write(" ")
+    def sequence(self, value: list[Value], indent: int, depth: int, inline: bool) -> None:
         for item in elements(value):
-            if not first:
+            if not inline:
                 self.write("\n" + " " * indent)
-            first = False
+            inline = False
             self.write("-")
-            self.value(item, indent + 2, depth + 1, after=" ")
+            self.value(item, indent + 2, depth + 1)
 
     def scalar(self, value: Value, indent: int) -> None:
         if value is None:
@@ -469,7 +467,7 @@ def to_yaml(runtime: Runtime, value: Value) -> str:
         LimitExceeded: too large or too deep.
     """
     writer = _YAML(runtime)
-    writer.value(value, 0 if isinstance(value, (dict, list)) else 2, 0, after="")
+    writer.value(value, 0 if isinstance(value, (dict, list)) else 2, 0, gap="")
+    writer.write("\n")
     runtime.charge(writer.size >> 6)
-    text = "".join(writer.out)
-    return text if text.endswith("\n") else text + "\n"
+    return "".join(writer.out)

@@ -146,6 +146,8 @@ class Location:
         """Abbreviation and offset (seconds east of UTC) at a time (seconds since 1970)."""
         if self.rules is None:
             return "UTC", 0
+        if isinstance(self.rules, _Fixed):
+            return self.rules.name, self.rules.offset
         try:
             moment = datetime(1970, 1, 1, tzinfo=timezone(timedelta(0))) + timedelta(seconds=seconds)
             local = moment.astimezone(self.rules)
@@ -160,20 +162,17 @@ UTC: Final = Location("UTC")
 
 class _Fixed(tzinfo):
     def __init__(self, name: str, offset: int) -> None:
-        self._name = name
-        self._offset = timedelta(seconds=offset)
+        self.name = name
+        self.offset = offset
 
     def utcoffset(self, dt: datetime | None) -> timedelta:
-        return self._offset
+        return timedelta(seconds=self.offset)
 
     def dst(self, dt: datetime | None) -> timedelta | None:
         return None
 
     def tzname(self, dt: datetime | None) -> str:
-        return self._name
-
-    def fromutc(self, dt: datetime) -> datetime:
-        return dt + self._offset
+        return self.name
 
 
 def fixed(name: str, offset: int) -> Location:
@@ -260,7 +259,7 @@ class GoTime(Stringer):
                 case "Mon":
                     return weekday[:3]
                 case "MST":
-                    return abbreviation or _offset(offset, "-07" if offset % 3600 == 0 else "-0700")
+                    return abbreviation or _offset(offset, "-0700")
                 case "002":
                     return f"{year_day:03d}"
                 case "__2":
@@ -344,7 +343,8 @@ def parse_time(layout: str, text: str, local: Location = UTC) -> GoTime:
         ValueError: the text is not in that layout, or no time.
     """
     reader = _Reader(text)
-    year, month, day, hour, minute, second, nano, year_day = 0, 0, 0, 0, 0, 0, 0, 0
+    year, month, day, hour, minute, second, nano = 0, 0, 0, 0, 0, 0, 0
+    year_day: int | None = None
     pm = am = False
     offset: int | None = None
     zone_name = ""
@@ -427,7 +427,7 @@ def parse_time(layout: str, text: str, local: Location = UTC) -> GoTime:
         hour += 12
     elif am and hour == 12:
         hour = 0
-    if year_day:
+    if year_day is not None:
         leap = _days(year + 1, 1, 1) - _days(year, 1, 1) == 366
         if not 1 <= year_day <= 365 + leap:
             raise ValueError("day-of-year out of range")
