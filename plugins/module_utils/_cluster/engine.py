@@ -27,7 +27,7 @@ from .plan import Change, Desired, Observed, Run, as_json, plan
 from .port_allocation import control_plane_ports
 from .record import Record, load_record, load_required, save_record
 from .runtimes import runtime_of
-from .spec import DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place, split_feature_gate
+from .spec import CONTROL_PLANE, DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place, split_feature_gate
 
 
 @dataclass
@@ -122,7 +122,7 @@ def stop(layout: Layout, mode: Mode) -> Outcome:
 
 def _start_order(record: Record) -> list[str]:
     """Names of the recorded components, each after those that it depends on."""
-    recorded = tuple(Component(name, depends_on=tuple(plain["depends_on"])) for name, plain in record.components.items())
+    recorded = tuple(Component(name, depends_on=tuple(plain.get("depends_on", ()))) for name, plain in record.components.items())
     return [item.name for wave in components.in_start_order(recorded) for item in wave]
 
 
@@ -169,7 +169,7 @@ def _remove(layout: Layout, record: Record | None, mode: Mode, kubeconfig: str |
     runtime = runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME)
     # An apiserver whose etcd or watching clients end with it takes all of its time to stop: what can be is stopped in order.
     with contextlib.suppress(SimError):
-        for name in reversed(_start_order(record)) if record else ():
+        for name in reversed(_start_order(record) if record else CONTROL_PLANE):
             runtime.stop(name)
     runtime.shutdown()
     context = ClusterSpec(layout.name).context

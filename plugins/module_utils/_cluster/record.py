@@ -93,6 +93,9 @@ def _check(record: Record) -> None:
     if record.runtime not in CLUSTER_ARGUMENTS["runtime"]["choices"]:
         raise ValueError(f"there is no runtime {record.runtime!r}")
     ClusterSpec.from_dict(record.spec)
+    for plain in (*record.components.values(), *record.declarations.values()):
+        if not isinstance(plain, dict):
+            raise TypeError(f"{plain!r} is no component")
 
 
 def _damaged(layout: Layout, error: Exception) -> SimError:
