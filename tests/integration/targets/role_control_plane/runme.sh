@@ -196,7 +196,8 @@ fi
 playbook prepare.yml "$@"
 
 stage "Bad input is refused before anything is touched"
-playbook refusals.yml "$@"
+# They are meant to fail: JUnit would count them as failures of the target.
+ANSIBLE_CALLBACKS_ENABLED="" playbook refusals.yml "$@"
 
 stage "Check mode changes nothing"
 playbook kwok.sim.site --check "$@"
