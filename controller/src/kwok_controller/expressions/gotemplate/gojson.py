@@ -50,11 +50,11 @@ def json_string(text: str, *, escape_html: bool = True) -> str:
     return "".join(out)
 
 
-class _Encoder:
-    def __init__(self, runtime: Runtime, indent: str, escape_html: bool) -> None:
+class _Writer:
+    """Collects text, up to the limit of one value."""
+
+    def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.indent = indent
-        self.escape_html = escape_html
         self.out: list[str] = []
         self.size = 0
 
@@ -63,6 +63,13 @@ class _Encoder:
         if self.size > self.runtime.limits.value:
             raise LimitExceeded(f"a value of more than {self.runtime.limits.value} characters or elements")
         self.out.append(text)
+
+
+class _Encoder(_Writer):
+    def __init__(self, runtime: Runtime, indent: str, escape_html: bool) -> None:
+        super().__init__(runtime)
+        self.indent = indent
+        self.escape_html = escape_html
 
     def value(self, value: Value, depth: int = 0) -> None:
         if isinstance(value, Number):
@@ -276,18 +283,7 @@ class _Analysis:
         self.block = not (trailing_space or space_break or special)
 
 
-class _YAML:
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
-        self.out: list[str] = []
-        self.size = 0
-
-    def write(self, text: str) -> None:
-        self.size += len(text)
-        if self.size > self.runtime.limits.value:
-            raise LimitExceeded(f"a value of more than {self.runtime.limits.value} characters or elements")
-        self.out.append(text)
-
+class _YAML(_Writer):
     def string(self, text: str, indent: int, *, key: bool) -> None:
         if _SIMPLE.fullmatch(text) and text not in _RESOLVED:
             self.write(text)
