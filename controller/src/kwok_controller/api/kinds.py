@@ -1,0 +1,68 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The twelve kinds of the group: their names in the API, their scope, their types."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kwok_controller.api.attach import Attach, ClusterAttach
+from kwok_controller.api.execute import ClusterExec, Exec
+from kwok_controller.api.logs import ClusterLogs, Logs
+from kwok_controller.api.metric import Metric
+from kwok_controller.api.portforward import ClusterPortForward, PortForward
+from kwok_controller.api.stage import Stage
+from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
+
+Resource = (
+    Stage
+    | Metric
+    | ResourceUsage
+    | ClusterResourceUsage
+    | Logs
+    | ClusterLogs
+    | Exec
+    | ClusterExec
+    | Attach
+    | ClusterAttach
+    | PortForward
+    | ClusterPortForward
+)
+
+
+class Kind(NamedTuple):
+    """A kind of the group.
+
+    Attributes:
+        name: The kind.
+        plural: The resource's name in paths of the API.
+        singular: What people may type for one of them.
+        namespaced: Whether its objects live in namespaces.
+        type: What its objects are decoded to.
+    """
+
+    name: str
+    plural: str
+    singular: str
+    namespaced: bool
+    type: type[Resource]
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind("Attach", "attaches", "attach", True, Attach),
+        Kind("ClusterAttach", "clusterattaches", "clusterattach", False, ClusterAttach),
+        Kind("ClusterExec", "clusterexecs", "clusterexec", False, ClusterExec),
+        Kind("ClusterLogs", "clusterlogs", "clusterlogs", False, ClusterLogs),
+        Kind("ClusterPortForward", "clusterportforwards", "clusterportforward", False, ClusterPortForward),
+        Kind("ClusterResourceUsage", "clusterresourceusages", "clusterresourceusage", False, ClusterResourceUsage),
+        Kind("Exec", "execs", "exec", True, Exec),
+        Kind("Logs", "logs", "logs", True, Logs),
+        Kind("Metric", "metrics", "metric", False, Metric),
+        Kind("PortForward", "portforwards", "portforward", True, PortForward),
+        Kind("ResourceUsage", "resourceusages", "resourceusage", True, ResourceUsage),
+        Kind("Stage", "stages", "stage", False, Stage),
+    )
+}
