@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Google's Common Expression Language as the Go kwok has it: the standard functions and macros, and kwok's own functions.
+
+program = compile_cel('self.status.phase == "Pending" && SinceSecond(self) > 10.0', now=time.time_ns, random=random.random)
+program(pod)                                                             # True
+
+An expression is compiled once into Python closures, which read the object as it is. Nothing that one says can take unbounded time or
+memory: see `Limits`. Where this differs from kwok v0.8.0:
+
+- Types are checked when an expression is evaluated, not when it is compiled. So `x > Quantity("1")` is a bool within macros, too, and
+  what Go would refuse for types that do not fit fails for the objects where they do not.
+- Pods and Nodes have the fields of kwok's types (see `schema`), with zero values, times and quantities. A field that these do not know,
+  or that is deeper (`self.status.conditions[0].type`), is read as from a map; kwok refuses it.
+- `SinceSecond` takes objects of every kind, and `UnixSecond` the text of a time, too.
+- Integers and quantities that grow too large are an error; some of kwok's wrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from kwok_controller.expressions.cel.compile import Code, Compiler
+from kwok_controller.expressions.cel.convert import as_bool, as_duration_ns, as_int64
+from kwok_controller.expressions.cel.errors import CelError, CelEvaluationError, CelLimitError, CelSyntaxError
+from kwok_controller.expressions.cel.functions import functions
+from kwok_controller.expressions.cel.limits import DEFAULT_LIMITS, Limits, Run
+from kwok_controller.expressions.cel.parser import parse
+from kwok_controller.expressions.cel.schema import KINDS
+
+__all__ = [
+    "CelError",
+    "CelEvaluationError",
+    "CelLimitError",
+    "CelSyntaxError",
+    "Limits",
+    "Program",
+    "as_bool",
+    "as_duration_ns",
+    "as_int64",
+    "compile_cel",
+]
+
+
+class Program:
+    """A compiled expression.
+
+    Attributes:
+        source: what it was compiled from.
+    """
+
+    __slots__ = ("_compile", "_kinds", "_limits", "_plain", "source")
+
+    def __init__(self, source: str, compile_for: Callable[[str], tuple[Code, int]], limits: Limits) -> None:
+        self.source = source
+        self._limits = limits
+        self._compile = compile_for
+        self._plain = compile_for("")
+        self._kinds: dict[str, tuple[Code, int]] = {}
+
+    def __call__(self, obj: Any) -> Any:
+        """The value for an object, which is the variable `self`: JSON's values, or one of the types in `values`.
+
+        Raises:
+            CelEvaluationError: it fails, or was stopped.
+        """
+        code, variables = self._plain
+        if type(obj) is dict and obj.get("apiVersion") == "v1" and type(kind := obj.get("kind")) is str and kind in KINDS:
+            found = self._kinds.get(kind)
+            if found is None:
+                found = self._kinds[kind] = self._compile(kind)
+            code, variables = found
+        try:
+            return code(Run(obj, variables, self._limits))
+        except RecursionError:
+            raise CelLimitError("the values nest too deeply") from None
+
+
+def compile_cel(source: str, *, now: Callable[[], int], random: Callable[[], float], limits: Limits = DEFAULT_LIMITS) -> Program:
+    """Compiles an expression.
+
+    Args:
+        source: the expression, of the variable `self`.
+        now: the time, in nanoseconds since the epoch, for `Now` and `SinceSecond`.
+        random: chance, from 0 to below 1, for `Rand`.
+        limits: what it may be and use.
+
+    Raises:
+        CelSyntaxError: the source is no CEL, or uses a name that is not there.
+    """
+    try:
+        node = parse(source, limits)
+        known, methods = functions(now, random)
+
+        def compile_for(kind: str) -> tuple[Code, int]:
+            compiler = Compiler(source, known, methods, limits, KINDS.get(kind))
+            return compiler.compile(node).code, compiler.variables
+
+        return Program(source, compile_for, limits)
+    except RecursionError:
+        raise CelSyntaxError(source, "nested too deeply") from None
