@@ -1,0 +1,183 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What a run of the controller is given: its flags, made from the table of options, and what they and the files say."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+from kwok_controller.api.configuration import OPTIONS, Options, apply_flags, validate, validate_sources
+from kwok_controller.api.errors import InvalidFile, InvalidOption
+from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError
+
+if TYPE_CHECKING:
+    from kwok_controller.api.load import Configuration
+    from kwok_controller.api.stage import Stage
+    from kwok_controller.kube.connection import ConnectionConfig
+    from kwok_controller.telemetry.logs import LogFormat
+
+_SHOWN: Final = {bool: "", int: "int", str: "string", list: "strings"}
+_GROUPS: Final = {
+    "Configuration": ("config", "kubeconfig", "master", "enable_crds"),
+    "Nodes": (
+        "manage_all_nodes",
+        "manage_nodes_with_annotation_selector",
+        "manage_nodes_with_label_selector",
+        "manage_single_node",
+        "node_lease_duration_seconds",
+    ),
+    "Addresses": ("cidr", "node_ip", "node_name", "node_port"),
+    "Server": ("server_address", "tls_cert_file", "tls_private_key_file"),
+    "Logs and traces": ("verbosity", "log_format", "tracing_endpoint", "tracing_sampling_rate_per_million"),
+}
+_OTHER_GROUP: Final = "Simulation"
+
+VERSION: Final = Flag("version", ("--version",), "Show the version.", boolean=True, parse=HELP.parse, group="Help")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a run is told.
+
+    Attributes:
+        options: Checked.
+        stages: Those to play; None: those of the cluster.
+        log_level: As log/slog counts.
+        log_format: How lines look.
+        warnings: What is odd but no error.
+    """
+
+    options: Options
+    stages: list[Stage] | None
+    log_level: int
+    log_format: LogFormat
+    warnings: list[str]
+
+
+def flags() -> list[Flag]:
+    """The flags of the controller."""
+    groups = {name: group for group, names in _GROUPS.items() for name in names}
+    order = [*_GROUPS, _OTHER_GROUP]
+    made = []
+    for option in OPTIONS.values():
+        if option.flags:
+            default = f" Default: {option.default}." if option.default not in ("", None, False, 0, []) else ""
+            made.append(
+                Flag(
+                    name=option.name,
+                    spellings=option.flags,
+                    help=option.help + default,
+                    parse=option.parse,
+                    boolean=option.type is bool,
+                    repeated=option.type is list,
+                    shown=_SHOWN[option.type],
+                    group=groups.get(option.name, _OTHER_GROUP),
+                    deprecated=option.deprecated,
+                )
+            )
+    return [*sorted(made, key=lambda flag: order.index(flag.group)), HELP, VERSION]
+
+
+def read(parsed: Parsed) -> Settings:
+    """What the files say and, over it, the flags of `parsed`.
+
+    Raises:
+        UsageError: an option is wrong, wherever it stands.
+        CommandError: a file is.
+    """
+    from kwok_controller.api.load import configuration_paths, load_configuration
+    from kwok_controller.telemetry.logs import parse_level
+
+    try:
+        configuration = load_configuration(configuration_paths(parsed.values.get("config", ())))
+        options = apply_flags(configuration.settings, parsed.values)
+        validate(options)
+        validate_sources(options, configuration.kinds())
+        stages = _stages(options, configuration)
+    except InvalidFile as err:
+        raise CommandError(f"--config: {err}") from err
+    except InvalidOption as err:
+        raise UsageError(str(err)) from err
+    _check_selectors(options)
+    try:
+        level = parse_level(options.verbosity)
+    except ValueError as err:
+        raise UsageError(f"{OPTIONS['verbosity'].title}: {err}") from err
+    return Settings(options, stages, level, _log_format(options), _warnings(options, configuration, stages, parsed))
+
+
+def _stages(options: Options, configuration: Configuration) -> list[Stage] | None:
+    from kwok_controller.api.stage import Stage
+
+    if "Stage" in options.enable_crds:
+        return None
+    stages = [each for each in configuration.objects if isinstance(each, Stage)]
+    if not stages:
+        raise InvalidOption(
+            "--config", "no stages are in the files: name files with some, or play those of the cluster with --enable-crds=Stage"
+        )
+    return stages
+
+
+def _check_selectors(options: Options) -> None:
+    from kwok_controller.kube.labels import SelectorError, parse_selector
+
+    for name in (each for each in OPTIONS if each.endswith("_selector")):
+        try:
+            parse_selector(getattr(options, name), annotations="annotation" in name)
+        except SelectorError as err:
+            raise UsageError(f"{OPTIONS[name].title}: {err}") from err
+
+
+def _log_format(options: Options) -> LogFormat:
+    from kwok_controller.telemetry.logs import LogFormat
+
+    formats: dict[str, LogFormat] = {each: each for each in get_args(LogFormat)}
+    if options.log_format not in formats:
+        raise UsageError(f"{OPTIONS['log_format'].title}: {options.log_format!r} is none of {', '.join(formats)}")
+    return formats[options.log_format]
+
+
+def _warnings(options: Options, configuration: Configuration, stages: list[Stage] | None, parsed: Parsed) -> list[str]:
+    warnings = [f"Ignored: {warning}" for warning in configuration.warnings]
+    warnings += [f"{flag.spellings[-1]} is deprecated: {flag.deprecated}" for flag in parsed.deprecated]
+    without_effect = sorted((configuration.kinds() | set(options.enable_crds)) - {"Stage"})
+    if without_effect:
+        warnings.append(f"Objects of these kinds have no effect in this version: {', '.join(without_effect)}")
+    if stages is not None:
+        played = {(stage.spec.resource_ref.api_group, stage.spec.resource_ref.kind) for stage in stages}
+        warnings += [f"There are no stages for {kind}s" for kind in ("Node", "Pod") if ("v1", kind) not in played]
+    return warnings
+
+
+def connection(options: Options) -> tuple[ConnectionConfig, str]:
+    """Where the apiserver is and who asks; and a warning, or nothing.
+
+    A kubeconfig that is not there is left out inside a pod, as the Go kwok leaves it out everywhere.
+
+    Raises:
+        ConnectionConfigError: nothing says where, or not well.
+    """
+    from kwok_controller.kube.connection import SERVICE_ACCOUNT, load
+
+    path = options.kubeconfig
+    if path:
+        in_pod = os.environ.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").exists()
+        if in_pod and not Path(path).expanduser().is_file():
+            return load(None, master=options.master), f"--kubeconfig: {path} is no file; going on with the service account of the pod"
+        return load(path, master=options.master), ""
+    candidates = [each for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each] or ["~/.kube/config"]
+    found = [each for each in candidates if Path(each).expanduser().is_file()]
+    warning = f"Of $KUBECONFIG only {found[0]} is read: give another one with --kubeconfig" if len(found) > 1 else ""
+    return load(found[0] if found else None, master=options.master), warning
+
+
+def server_address(options: Options) -> str:
+    """Where to serve: as given; else, with a node port, there on all interfaces, as in the Go kwok; else nowhere (empty)."""
+    if options.server_address or not options.node_port:
+        return options.server_address
+    return f"0.0.0.0:{options.node_port}"

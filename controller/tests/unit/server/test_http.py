@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import uvloop
+
+from kwok_controller.server import http, listener
+from kwok_controller.server.health import Check, ping
+from kwok_controller.server.http import Server
+from kwok_controller.server.listener import Certificate
+
+MakeCertificate = Callable[[str], tuple[Path, Path]]
+
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a coroutine on each of the event loops."""
+    runner: Run = request.param
+    return runner
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    return f"# {accept}\n".encode(), "text/plain; version=0.0.4; charset=utf-8"
+
+
+@asynccontextmanager
+async def serving(
+    *, ready: Check = ping, certificate: Certificate | None = None, expose: Callable[[str], tuple[bytes, str]] = exposition
+) -> AsyncIterator[Server]:
+    server = Server("127.0.0.1:0", live={"ping": ping}, ready={"ping": ping, "watches": ready}, exposition=expose, certificate=certificate)
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def get(url: str, tls: ssl.SSLContext | bool = True, **headers: str) -> tuple[int, str, dict[str, str]]:
+    async with aiohttp.ClientSession() as session, session.get(url, ssl=tls, headers=headers) as response:
+        return response.status, await response.text(), dict(response.headers)
+
+
+def test_health_is_served(run: Run) -> None:
+    async def main() -> None:
+        async with serving(ready=lambda: "pods not listed yet") as server:
+            base = f"http://127.0.0.1:{server.port}"
+            status, text, headers = await get(f"{base}/healthz")
+            assert (status, text) == (200, "ok")
+            assert headers["Server"].startswith("kwok-controller/")
+            assert (await get(f"{base}/livez?verbose"))[:2] == (200, "[+]ping ok\nlivez check passed\n")
+            status, text, _ = await get(f"{base}/readyz")
+            assert status == 500
+            assert "[-]watches failed: pods not listed yet" in text
+            assert (await get(f"{base}/readyz?exclude=watches"))[0] == 200
+            assert (await get(f"{base}/readyz/watches"))[0] == 500
+            assert (await get(f"{base}/readyz/ping"))[0] == 200
+            assert (await get(f"{base}/readyz/none"))[0] == 404
+            assert (await get(f"{base}/none"))[0] == 404
+            async with aiohttp.ClientSession() as session:
+                async with session.post(f"{base}/healthz", data=b"x" * 1000) as response:
+                    assert response.status == 405
+                async with session.head(f"{base}/healthz") as response:
+                    assert response.status == 200
+
+    run(main())
+
+
+def test_metrics_are_served_as_the_scraper_prefers(run: Run) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            status, text, headers = await get(f"http://127.0.0.1:{server.port}/metrics", Accept="application/openmetrics-text")
+            assert (status, text) == (200, "# application/openmetrics-text\n")
+            assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+    run(main())
+
+
+def test_one_port_speaks_http_and_https(run: Run, make_certificate: MakeCertificate) -> None:
+    async def main() -> None:
+        files = make_certificate("server")
+        async with serving(certificate=Certificate(*files)) as server:
+            trust = ssl.create_default_context(cafile=str(files[0]))
+            assert (await get(f"https://127.0.0.1:{server.port}/healthz", trust))[:2] == (200, "ok")
+            assert (await get(f"http://127.0.0.1:{server.port}/healthz"))[:2] == (200, "ok")
+            old = ssl.create_default_context(cafile=str(files[0]))
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await get(f"https://127.0.0.1:{server.port}/healthz", old)
+
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        run(main())
+
+
+def test_a_certificate_that_changes_is_served(run: Run, make_certificate: MakeCertificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "RELOAD_INTERVAL", 0.0)
+
+    async def main() -> None:
+        files = make_certificate("first")
+        async with serving(certificate=Certificate(*files)) as server:
+            make_certificate("second")
+            trust = ssl.create_default_context(cafile=str(files[0]))
+            assert (await get(f"https://127.0.0.1:{server.port}/healthz", trust))[0] == 200
+
+    run(main())
+
+
+async def ends(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(5):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"\x16\x03\x01"], ids=["nothing", "half headers", "half hello"]
+)
+def test_a_peer_that_never_finishes_its_request_is_disconnected(
+    run: Run, make_certificate: MakeCertificate, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(listener, "FIRST_BYTE_TIMEOUT", 0.2)
+    monkeypatch.setattr(listener, "HANDSHAKE_TIMEOUT", 0.2)
+    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.2)
+
+    async def main() -> None:
+        async with serving(certificate=Certificate(*make_certificate("server"))) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(sent)
+            await ends(reader)
+            writer.close()
+            assert (await get(f"http://127.0.0.1:{server.port}/healthz"))[0] == 200
+
+    run(main())
+
+
+def test_a_peer_that_does_not_read_its_answer_is_disconnected_and_stalls_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SEND_TIMEOUT", 0.3)
+    large = b"x" * (32 << 20)
+
+    async def main() -> None:
+        async with serving(expose=lambda accept: (large, "text/plain")) as server:
+            with socket.create_connection(("127.0.0.1", server.port)) as slow:
+                slow.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert (await get(f"http://127.0.0.1:{server.port}/healthz"))[0] == 200
+                await asyncio.sleep(0.6)
+                slow.settimeout(5)
+
+                def read_all() -> int:
+                    received = 0
+                    try:
+                        while chunk := slow.recv(1 << 20):
+                            received += len(chunk)
+                    except ConnectionResetError:
+                        pass
+                    return received
+
+                assert await asyncio.to_thread(read_all) < len(large)
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+        b"\x00\x01\x02\x03 nonsense\r\n\r\n",
+    ],
+    ids=["long header", "long path", "many headers", "nonsense"],
+)
+def test_a_request_beyond_all_bounds_is_refused(run: Run, request_: bytes) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request_)
+            answer = await ends(reader)
+            assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4"))
+            writer.close()
+            assert (await get(f"http://127.0.0.1:{server.port}/healthz"))[0] == 200
+
+    run(main())
+
+
+def test_connections_are_bounded_in_number(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
+
+    async def main() -> None:
+        async with serving() as server:
+            url = f"http://127.0.0.1:{server.port}/healthz"
+            idle = []
+            for _ in range(3):
+                idle.append(await asyncio.open_connection("127.0.0.1", server.port))
+                await asyncio.sleep(0.05)
+            with pytest.raises(aiohttp.ClientError):
+                await get(url)
+            for _, writer in idle:
+                writer.close()
+            await asyncio.sleep(0.1)
+            assert (await get(url))[0] == 200
+
+    run(main())
+
+
+def test_stopping_waits_for_requests_but_not_for_idle_connections(run: Run) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\nok")
+            begin = asyncio.get_running_loop().time()
+            await server.stop()
+            assert asyncio.get_running_loop().time() - begin < 1
+            assert await ends(reader) == b""
+            writer.close()
+            with pytest.raises(OSError):
+                await asyncio.open_connection("127.0.0.1", server.port)
+
+    run(main())
