@@ -89,7 +89,7 @@ $(STAMPS)/site: requirements.txt requirements/site.txt | $(BIN)/python
 	$(call stage,Requirements of make site) $(BIN)/python -m pip install --progress-bar off --requirement requirements/site.txt \
 		| { grep --line-buffered -v '^Requirement already satisfied' || true; }; mkdir -p $(@D); touch $@
 
-$(STAMPS)/dev: requirements/dev.txt $(STAMPS)/site
+$(STAMPS)/dev: requirements/dev.txt controller/pyproject.toml $(STAMPS)/site
 	$(call stage,Requirements of development) $(BIN)/python -m pip install --progress-bar off --requirement requirements/dev.txt \
 		| { grep --line-buffered -v '^Requirement already satisfied' || true; }; touch $@
 
@@ -115,7 +115,7 @@ test: $(STAMPS)/dev collection ## Set everything up and run every check and test
 	exit $$rc
 
 .PHONY: lint
-lint: ruff typecheck yamllint ansible-lint docs-lint changelog-lint licences extra-checks ## Every check that reads the sources only, except sanity
+lint: ruff typecheck lint-imports yamllint ansible-lint docs-lint changelog-lint licences extra-checks ## Every check that reads the sources only, except sanity
 
 .PHONY: ruff
 ruff: $(STAMPS)/dev
@@ -129,8 +129,11 @@ format: $(STAMPS)/dev ## Sort imports, apply safe fixes and format with ruff
 typecheck: $(STAMPS)/dev collection ## mypy
 	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/roles -name '*.py') \
 		| sed 's#^$(LINK)/##'
-	$(call stage,mypy of the controller) MYPYPATH=controller/src mypy --config-file controller/pyproject.toml \
-		controller/src controller/bench controller/tests
+	$(call stage,mypy of the controller) cd controller && mypy src bench tests
+
+.PHONY: lint-imports
+lint-imports: $(STAMPS)/dev
+	$(call stage,import-linter) cd controller && lint-imports --no-cache
 
 .PHONY: yamllint
 yamllint: $(STAMPS)/dev
@@ -162,7 +165,7 @@ extra-checks: $(STAMPS)/dev
 sanity: $(STAMPS)/dev test-tree system-packages ## ansible-test sanity, every test, nothing ignored
 	$(call stage,ansible-test sanity) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
 	cd $(TEST_TREE); mkdir -p tests/output/junit $(ROOT)/$(RESULTS)/sanity; rm -f tests/output/junit/ansible-test-sanity-*.xml; rc=0; \
-	ansible-test sanity --color no --python "$$python" --junit $(SANITY_ARGS) </dev/null || rc=$$?; \
+	ansible-test sanity --color no --python "$$python" --junit --exclude controller/ $(SANITY_ARGS) </dev/null || rc=$$?; \
 	find tests/output/junit -name 'ansible-test-sanity-*.xml' -exec cp -t $(ROOT)/$(RESULTS)/sanity {} +; exit $$rc
 
 .PHONY: unit
@@ -170,7 +173,7 @@ unit: $(STAMPS)/dev collection ## Unit tests
 	$(call stage,Unit tests) pytest tests/unit --junit-xml=$(RESULTS)/unit.xml $(PYTEST_ARGS)
 
 .PHONY: controller
-controller: $(STAMPS)/dev ## Unit tests of the controller
+controller: $(STAMPS)/dev collection ## Tests of the controller
 	$(call stage,Tests of the controller) pytest --config-file controller/pyproject.toml --rootdir controller controller/tests \
 		--junit-xml=$(RESULTS)/controller.xml $(PYTEST_ARGS)
 

@@ -47,10 +47,12 @@ options:
       - kube-controller-manager
       - kube-scheduler
       - kubectl
+      - kwok
   version:
     description:
       - The version, with or without its leading C(v).
-      - The default is V(v1.36.3) for the executables of Kubernetes and V(v3.6.5) for those of etcd.
+      - The default is V(v1.36.3) for the executables of Kubernetes, V(v3.6.5) for those of etcd and V(v0.8.0)
+        for the Go kwok.
     type: str
   state:
     description:

@@ -21,6 +21,7 @@ SHIPPED = {
     "README.md",
     "REUSE.toml",
     "changelogs",
+    "controller",
     "docs",
     "meta",
     "playbooks",
@@ -40,6 +41,18 @@ def test_holds_every_file_of(directory: str, built: list[str], files: list[Path]
     wanted = {str(path) for path in files if path.parts[0] == directory}
     assert wanted
     assert wanted <= set(built)
+
+
+def test_holds_what_the_controller_is_installed_from(built: list[str], files: list[Path]) -> None:
+    shipped = {name for name in built if name.startswith("controller/")} - {"controller/"}
+    wanted = {
+        str(path)
+        for path in files
+        if path.parts[:2] in [("controller", each) for each in ("src", "pyproject.toml", "README.md", "LICENSE")]
+    }
+    assert wanted
+    assert wanted <= shipped
+    assert not [name for name in shipped if name.startswith(("controller/tests", "controller/bench", "controller/."))]
 
 
 def test_holds_what_licence_headers_name(built: list[str]) -> None:

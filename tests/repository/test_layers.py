@@ -23,9 +23,12 @@ ALLOWED = {
     "_lock": (),
     "_artifacts": ("_errors", "_lock"),
     "_runtimes": ("_errors", "_files", "_cluster.component", "_cluster.layout"),
-    "_kube": ("_errors", "_cluster.component"),
+    "_objects": ("_errors",),
+    "_kube": ("_errors", "_cluster.component", "_objects"),
     "_cluster": ("_errors", "_files", "_lock", "_artifacts", "_kube", "_runtimes"),
     "_tools": ("_errors", "_artifacts", "_cluster"),
+    "_stages": ("_errors", "_cluster", "_kube"),
+    "_population": ("_errors", "_cluster", "_kube", "_objects"),
 }
 
 # What runs, and what must change: computed from values alone.
@@ -37,6 +40,17 @@ PURE = (
     "_cluster.joined",
     "_cluster.plan",
     "_cluster.spec",
+    "_objects.fields",
+    "_objects.machines",
+    "_objects.names",
+    "_objects.node_groups",
+    "_objects.object_sets",
+    "_objects.placeholders",
+    "_objects.plan",
+    "_objects.quantity",
+    "_objects.readiness",
+    "_objects.summary",
+    "_stages.desired",
     "_tools.commands",
 )
 IMPURE = {"os", "pathlib", "random", "secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib"}

@@ -18,8 +18,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-# The controller is a package of its own, with tests of its own, and no part of the collection.
-EXCLUDED = ("controller/",)
+# The controller is a package of its own, with tests of its own; only what it is installed from is part of the collection.
+EXCLUDED = ("controller/tests/", "controller/bench/")
 # What belongs to the copy alone: its repository, and what ansible-test writes.
 KEPT = (".git/", "tests/output/")
 

@@ -18,6 +18,7 @@ from .executable import Platform
 # The newest releases that the tests of this collection have run.
 KUBERNETES_VERSION = "v1.36.3"
 ETCD_VERSION = "v3.6.5"
+KWOK_VERSION = "v0.8.0"
 
 _VERSION = re.compile(r"v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?")
 
@@ -171,6 +172,24 @@ def _etcd(name: str, module: str) -> Artifact:
     )
 
 
+# The Go kwok, that can stand in for kwok-controller. A release with no checksum file beside the executable is refused, as any
+# download without one is; then it is built.
+_KWOK = Artifact(
+    name="kwok",
+    version=KWOK_VERSION,
+    release=Release(
+        prefix="https://github.com/kubernetes-sigs/kwok/releases/download",
+        path="{version}/{name}-{os}-{arch}",
+        checksum_path="{version}/{name}-{os}-{arch}.sha256",
+        platforms=_platforms("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"),
+    ),
+    go_build=GoBuild(
+        module="sigs.k8s.io/kwok",
+        package="sigs.k8s.io/kwok/cmd/kwok",
+        ldflags="-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={version}",
+    ),
+)
+
 CATALOGUE: dict[str, Artifact] = {
     artifact.name: artifact
     for artifact in (
@@ -180,6 +199,7 @@ CATALOGUE: dict[str, Artifact] = {
         _kubernetes("kube-controller-manager"),
         _kubernetes("kube-scheduler"),
         _kubernetes("kubectl", _CLIENT_PLATFORMS),
+        _KWOK,
     )
 }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from .._kube.apply import AppliedObject
 from .plan import Change
 
 _WIDTH = 10_000  # No line is folded: a diff compares lines.
@@ -27,6 +28,26 @@ def as_diff(changes: Iterable[Change]) -> dict[str, str]:
             before[title] = change.before
         if change.after is not None:
             after[title] = change.after
+    return {"before": _as_text(before), "after": _as_text(after)}
+
+
+def objects_as_diff(objects: Iterable[AppliedObject]) -> dict[str, str]:
+    """``before`` and ``after`` of the objects that changed."""
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for each in objects:
+        if not each.changed:
+            continue
+        title = f"{each.kind} {each.namespace}/{each.name}" if each.namespace else f"{each.kind} {each.name}"
+        if each.before is not None:
+            before[title] = each.before
+        if each.after is not None:
+            after[title] = each.after
+    return titled_as_diff(before, after)
+
+
+def titled_as_diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
+    """``before`` and ``after`` of values with titles."""
     return {"before": _as_text(before), "after": _as_text(after)}
 
 

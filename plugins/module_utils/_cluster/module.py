@@ -10,14 +10,15 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from .._errors import SimError
+from .._kube.apply import AppliedObject
 from . import kubeconfig, pki
-from .diff import as_diff
+from .diff import as_diff, objects_as_diff, titled_as_diff
 from .engine import Mode, Outcome
 
 
@@ -71,6 +72,22 @@ class SimModule:
         if self._module._diff:
             results["diff"] = as_diff(outcome.changes)
         self._module.exit_json(changed=outcome.changed, changes=[change.as_dict() for change in outcome.changes], **results)
+
+    def exit_with_objects(self, objects: Sequence[AppliedObject], **results: Any) -> None:
+        """End with what became of objects in the apiserver."""
+        if self._module._diff:
+            results["diff"] = objects_as_diff(objects)
+        self._module.exit_json(changed=any(each.changed for each in objects), **results)
+
+    def exit_with_diff(self, diff: Callable[[], tuple[dict[str, Any], dict[str, Any]]], **results: Any) -> None:
+        """End with results of the module's own, and in diff mode with what is there and what will be, each by its title."""
+        if self._module._diff:
+            results["diff"] = titled_as_diff(*diff())
+        self._module.exit_json(**results)
+
+    def warn(self, text: str) -> None:
+        """Tell the user of something that does not keep the run from its work."""
+        self._module.warn(text)
 
     def exit(self, **results: Any) -> None:
         """End with results of the module's own."""

@@ -33,33 +33,22 @@ def connect(kubeconfig: Path) -> Iterator[Any]:
     Raises:
         SimError: The package is missing, the kubeconfig cannot be used, the apiserver cannot be reached, or it refuses.
     """
-    try:
-        from kubernetes import client, config
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.config.config_exception import ConfigException
-        from kubernetes.dynamic import DynamicClient
-        from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
-        from urllib3.exceptions import HTTPError
-    except ImportError as error:
-        remedy = "Install kubernetes for the Python that runs the module, or set ansible_python_interpreter to one that has it"
-        raise SimError(f"the Python package kubernetes cannot be imported: {error}", remedy=remedy) from error
+    configuration = load_configuration(kubeconfig)
+    from kubernetes import client
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.dynamic import DynamicClient
+    from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
+    from urllib3.exceptions import HTTPError
+
     # The package keeps what it discovers in a file that it would leave in the temporary directory, named after the server's
     # address: a cluster made anew on the same port would be taken for the old one.
     with tempfile.TemporaryDirectory(prefix="kwok-sim-") as scratch:
         try:
-            configuration = client.Configuration()
-            config.load_kube_config(config_file=str(kubeconfig), client_configuration=configuration)
-            # The apiserver is on this host: a proxy of the environment is not meant for it.
-            configuration.proxy = None
-            # urllib3's retries would turn a refused connection into seconds of waiting; the caller knows that the server is ready.
-            configuration.retries = 1
             api = client.ApiClient(configuration)
             try:
                 yield DynamicClient(api, cache_file=str(Path(scratch) / "discovery.json"))
             finally:
                 api.rest_client.pool_manager.clear()
-        except ConfigException as error:
-            raise SimError(f"{kubeconfig} cannot be used: {error}") from error
         except (ApiException, DynamicApiError) as error:
             raise SimError(f"the apiserver refuses: {_message(error)}", details={"status": error.status}) from error
         except ResourceNotFoundError as error:
@@ -67,6 +56,33 @@ def connect(kubeconfig: Path) -> Iterator[Any]:
         except (HTTPError, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise SimError(f"the apiserver cannot be reached: {reason}") from error
+
+
+def load_configuration(kubeconfig: Path, context: str | None = None) -> Any:
+    """A C(kubernetes.client.Configuration) for a context of a kubeconfig: the server, its authority, and credentials.
+
+    Args:
+        context: Name of the context; ``None`` for the current one.
+
+    Raises:
+        SimError: The package is missing, or the kubeconfig cannot be used.
+    """
+    try:
+        from kubernetes import client, config
+        from kubernetes.config.config_exception import ConfigException
+    except ImportError as error:
+        remedy = "Install kubernetes for the Python that runs the module, or set ansible_python_interpreter to one that has it"
+        raise SimError(f"the Python package kubernetes cannot be imported: {error}", remedy=remedy) from error
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(config_file=str(kubeconfig), context=context, client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise SimError(f"{kubeconfig} cannot be used: {error}") from error
+    # The apiserver is on this host: a proxy of the environment is not meant for it.
+    configuration.proxy = None
+    # urllib3's retries would turn a refused connection into seconds of waiting; the caller knows that the server is ready.
+    configuration.retries = 1
+    return configuration
 
 
 def _message(error: Any) -> str:

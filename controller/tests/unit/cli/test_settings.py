@@ -123,7 +123,7 @@ def test_the_command_line_of_kwokctl_for_containers_means_the_same_here(tmp_path
     got = given(
         "--manage-all-nodes=false",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-        "--kubeconfig=/root/.kube/config",
+        "--kubeconfig=/etc/kubernetes/kubeconfig",
         f"--config={tmp_path}/kwok.yaml",
         "--tls-cert-file=/etc/kubernetes/pki/admin.crt",
         "--tls-private-key-file=/etc/kubernetes/pki/admin.key",

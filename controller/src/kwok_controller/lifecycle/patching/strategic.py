@@ -181,14 +181,21 @@ def _check_order(patch: list[Any], order: list[Any], merge_key: str, path: str) 
     if not patch or not order:
         return
     if merge_key:
-        _objects(patch, merge_key, path, needed=False)
-        patch = [item for item in patch if _DIRECTIVE not in item]
+        if any(type(item) is not dict for item in patch):
+            raise PatchError(f"the list is merged by {merge_key!r}: its elements are objects", path=path)
+        patch = [item for item in patch if item.get(_DIRECTIVE) != "delete"]
     identify = _identify(merge_key, path)
-    positions = iter(order)
-    for item in patch:
-        wanted = identify(item)
-        if not any(same(identify(position), wanted) for position in positions):
-            raise PatchError(f"the order of the elements is not that of $setElementOrder, or it lacks {wanted!r}", path=path)
+    at = 0
+    for position in order:
+        while at < len(patch) and merge_key and _DIRECTIVE in patch[at]:
+            at += 1
+        if at == len(patch):
+            return
+        if same(identify(patch[at]), identify(position)):
+            at += 1
+    if at < len(patch):
+        wanted = patch[at].get(merge_key) if merge_key else patch[at]
+        raise PatchError(f"the order of the elements is not that of $setElementOrder, or it lacks {wanted!r}", path=path)
 
 
 def _identify(merge_key: str, path: str) -> Callable[[Any], Any]:
@@ -200,14 +207,6 @@ def _identify(merge_key: str, path: str) -> Callable[[Any], Any]:
         return item[merge_key]
 
     return identify if merge_key else lambda item: item
-
-
-def _objects(items: list[Any], merge_key: str, path: str, *, needed: bool = True) -> None:
-    for item in items:
-        if type(item) is not dict:
-            raise PatchError(f"the list is merged by {merge_key!r}: its elements are objects", path=path)
-        if needed and merge_key not in item:
-            raise PatchError(f"an element without its merge key {merge_key!r}", path=path)
 
 
 def _element_type(path: str, *lists: list[Any]) -> type:

@@ -152,7 +152,7 @@ def elements(key: str, *, patch: bool, nested: bool = False) -> st.SearchStrateg
     if patch:
         optional["$patch"] = st.sampled_from(["delete", "delete", "replace", "other"])
     made = st.fixed_dictionaries({key: KEYS}, optional=optional)
-    return st.lists(made, max_size=4, unique_by=None if patch else (lambda element: str(element[key])))
+    return st.lists(made, max_size=4, unique_by=lambda element: str(element[key]))
 
 
 FINALIZERS = st.lists(KEYS, max_size=4, unique=True)

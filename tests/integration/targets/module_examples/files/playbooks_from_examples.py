@@ -19,10 +19,22 @@ from typing import Any
 import yaml
 
 # Their examples speak of a cluster that is there.
-NEEDS_CLUSTER = ("kwok_cluster_info", "kwok_etcdctl", "kwok_kubectl")
+NEEDS_CLUSTER = ("kwok_cluster_info", "kwok_crd", "kwok_etcdctl", "kwok_kubectl", "kwok_nodes", "kwok_scale", "kwok_stage")
+# And these of a controller that has joined it.
+NEEDS_CONTROLLER = ("kwok_crd", "kwok_stage")
 
 # What a reader has typed before: the cluster of the examples, by the default name.
 CLUSTER = {"name": "Have the cluster that the examples speak of", "kwok.sim.kwok_cluster": {}}
+
+# And the controller, from the sources of this collection; installed once for all targets.
+CONTROLLER: dict[str, Any] = {
+    "name": "Have the controller that the examples speak of",
+    "ansible.builtin.include_role": {"name": "kwok.sim.controller"},
+    "vars": {
+        "controller_source": "path",
+        "controller_install_dir": "{{ lookup('ansible.builtin.env', 'XDG_CACHE_HOME') }}/kwok-sim/test-controllers",
+    },
+}
 
 REMOVE_ALL = [
     {"name": "See which clusters are left", "kwok.sim.kwok_cluster_info": {}, "register": "left"},
@@ -68,7 +80,11 @@ def main(target: Path) -> None:
     """Write the playbooks."""
     collection = find_collection()
     modules = sorted((collection / "plugins/modules").glob("kwok_*.py"))
-    plays = {path.stem: play(path.stem, [CLUSTER] * (path.stem in NEEDS_CLUSTER) + examples(path)) for path in modules}
+    controller = {**CONTROLLER, "vars": {**CONTROLLER["vars"], "controller_path": str(collection / "controller")}}
+    plays = {}
+    for path in modules:
+        before = [CLUSTER] * (path.stem in NEEDS_CLUSTER) + [controller] * (path.stem in NEEDS_CONTROLLER)
+        plays[path.stem] = play(path.stem, before + examples(path))
     readme = (collection / "README.md").read_text(encoding="utf-8")
     for number, text in enumerate(re.findall(r"^```yaml\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)):
         for item in yaml.safe_load(text):
