@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import Any
 
 from kwok_controller.expressions.jq.builtins import BUILTINS
-from kwok_controller.expressions.jq.compile import Code, Compiler, Scope
+from kwok_controller.expressions.jq.code import Code
+from kwok_controller.expressions.jq.compile import Compiler, Scope
 from kwok_controller.expressions.jq.definitions import definition
 from kwok_controller.expressions.jq.errors import JqBreak, JqError, JqLimitError, JqRuntimeError, JqSyntaxError
 from kwok_controller.expressions.jq.limits import DEFAULT_LIMITS, Limits, Run

@@ -15,21 +15,12 @@ from typing import Any, Final, TypeAlias
 
 from kwok_controller.expressions.jq import nodes as n
 from kwok_controller.expressions.jq import values as v
+from kwok_controller.expressions.jq.code import Batch, Code, Env, Gen, One, Paths, checked, lookup, outer, truthy
 from kwok_controller.expressions.jq.errors import JqBreak, JqRuntimeError, JqSyntaxError
 from kwok_controller.expressions.jq.formats import FORMATS
 from kwok_controller.expressions.jq.limits import Run
 from kwok_controller.expressions.jq.paths import Path, delete_paths, get_path, set_path
-
-Env: TypeAlias = Any
-"""`(entry, the environment around it)`, or None."""
-
-One: TypeAlias = Callable[[Run, Env, Any], Any]
-Gen: TypeAlias = Callable[[Run, Env, Any], Iterator[Any]]
-Paths: TypeAlias = Callable[[Run, Env, Path | None, Any], Iterator[tuple[Path | None, Any]]]
-"""Results with the paths that lead to them: None for what is no part of the input."""
-
-Batch: TypeAlias = Callable[[Run, list[Any]], list[Any]]
-"""All results for a list of inputs, of a query that needs no environment."""
+from kwok_controller.expressions.jq.simple import names_of, path_of_names
 
 Operator: TypeAlias = Callable[[Any, Any, Run], Any]
 
@@ -105,96 +96,6 @@ class Function:
             self.code = Code()  # what the body calls while it is compiled
             self.code.take(self._compiler.compile(self._definition, scope))
         return self.code
-
-
-class Code:
-    """Compiled code.
-
-    Attributes:
-        gen: gives its results.
-        one: gives its only result, where there is always exactly one.
-        batch: gives the results for many inputs, where it is so simple.
-        constant: its result, in a list, where it does not depend on anything.
-        names: of a path such as `.a.b`.
-    """
-
-    __slots__ = ("_paths", "batch", "constant", "gen", "names", "one")
-
-    def __init__(
-        self, *, one: One | None = None, gen: Gen | None = None, paths: Callable[[], Paths] | None = None, batch: Batch | None = None
-    ) -> None:
-        self.one = one
-        self.gen: Gen = gen or (_single(one) if one else _unset)
-        self._paths = paths
-        self.batch = batch
-        self.constant: list[Any] | None = None
-        self.names: tuple[str, ...] | None = None
-
-    def take(self, other: Code) -> None:
-        """Becomes another."""
-        self.one, self.gen, self._paths, self.batch, self.constant = other.one, other.gen, other._paths, other.batch, other.constant
-
-    def paths(self) -> Paths:
-        """What gives its results with their paths."""
-        return self._paths() if self._paths else _pathless(self.gen)
-
-
-def _unset(run: Run, env: Env, value: Any) -> Iterator[Any]:
-    raise AssertionError("called before it is compiled")
-
-
-def _single(one: One) -> Gen:
-    def gen(run: Run, env: Env, value: Any) -> Iterator[Any]:
-        yield one(run, env, value)
-
-    return gen
-
-
-def _pathless(gen: Gen) -> Paths:
-    def paths(run: Run, env: Env, path: Path | None, value: Any) -> Iterator[tuple[Path | None, Any]]:
-        for result in gen(run, env, value):
-            yield (path if _is_input(result, value) else None), result
-
-    return paths
-
-
-def _is_input(result: Any, value: Any) -> bool:
-    """Whether a result counts as the input itself, as it does in gojq: where Go cannot tell them apart."""
-    if isinstance(result, (dict, list)):
-        return result is value or (result == [] and value == [])
-    return type(result) is type(value) and bool(result == value)
-
-
-def checked(path: Path | None, value: Any) -> Path:
-    """The path, where there is one.
-
-    Raises:
-        JqRuntimeError: the value is no part of the input.
-    """
-    if path is None:
-        raise v.failure(f"invalid path against: {v.preview(value)}")
-    return path
-
-
-def lookup(env: Env, up: int) -> Any:
-    """The entry so many places up."""
-    while up:
-        env = env[1]
-        up -= 1
-    return env[0]
-
-
-def outer(env: Env, up: int) -> Env:
-    """The environment so many places up."""
-    while up:
-        env = env[1]
-        up -= 1
-    return env
-
-
-def truthy(value: Any) -> bool:
-    """Neither null nor false."""
-    return value is not None and value is not False
 
 
 Special: TypeAlias = Callable[["Compiler", tuple[n.Node, ...], Scope], Code]
@@ -345,9 +246,9 @@ class Compiler:
     # Paths
 
     def _index(self, node: n.Index, scope: Scope) -> Code:
-        names = _names(node)
+        names = names_of(node)
         if names is not None:
-            return _path_of_names(names)
+            return path_of_names(names)
         target, index = self.compile(node.target, scope), self.compile(node.index, scope)
 
         def paths() -> Paths:
@@ -989,61 +890,6 @@ def _sliced(value: Any, start: Any, stop: Any, run: Run) -> Any:
     if part is not None:
         run.charge(1 + (len(part) >> 6))
     return part
-
-
-def _names(node: n.Node) -> tuple[str, ...] | None:
-    """The names of a path such as `.a.b["c"]`."""
-    names: list[str] = []
-    while isinstance(node, n.Index):
-        if not (isinstance(node.index, n.Literal) and isinstance(node.index.value, str)):
-            return None
-        names.append(node.index.value)
-        node = node.target
-    return tuple(reversed(names)) if isinstance(node, n.Identity) else None
-
-
-def _path_of_names(names: tuple[str, ...]) -> Code:
-    def get(value: Any) -> Any:
-        for name in names:
-            if type(value) is dict:
-                value = value.get(name)
-            elif value is None:
-                return None
-            else:
-                raise v.failure(f"expected an object but got: {v.preview(value)}")
-        return value
-
-    def go(run: Run, env: Env, path: Path | None, value: Any) -> Iterator[tuple[Path | None, Any]]:
-        yield (*checked(path, value), *names), get(value)
-
-    def batch(run: Run, values: list[Any]) -> list[Any]:
-        return [get(value) for value in values]
-
-    def batch_of_name(run: Run, values: list[Any]) -> list[Any]:
-        return [value.get(only) if type(value) is dict else get(value) for value in values]
-
-    only = names[0]
-    code = Code(one=lambda run, env, value: get(value), paths=lambda: go, batch=batch if len(names) > 1 else batch_of_name)
-    code.names = names
-    return code
-
-
-def select_equal(condition: n.Node) -> Batch | None:
-    """`select(.name == "text")`: the filter that selectors are made of."""
-    if not (isinstance(condition, n.Binary) and condition.op == "==" and isinstance(condition.right, n.Literal)):
-        return None
-    names, wanted = _names(condition.left), condition.right.value
-    if names is None or len(names) != 1 or type(wanted) is not str:
-        return None
-    name = names[0]
-    get = _path_of_names(names).one
-    assert get
-
-    def batch(run: Run, values: list[Any]) -> list[Any]:
-        run.steps -= len(values)  # what follows charges on
-        return [value for value in values if (value.get(name) if type(value) is dict else get(run, None, value)) == wanted]
-
-    return batch
 
 
 def _batch(one: One) -> Batch:
