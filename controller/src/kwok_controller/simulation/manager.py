@@ -48,6 +48,15 @@ DRAIN_S: Final = 10.0
 LEASE_PARALLELISM: Final = 16
 """Requests for Leases in flight, beside those that play stages."""
 
+LATE_FRACTION: Final = 0.4
+STEADY_WORKERS: Final = 2
+EASE_S: Final = 0.5
+"""While a Lease has not been renewed for this part of its duration, only so many workers take jobs; looked at every so many seconds.
+
+An apiserver that has more to do than it can is slow with all that it is asked for, and a Lease that runs out costs more than any stage that
+comes late: its node is marked NotReady, and so are its pods.
+"""
+
 GC_THRESHOLD: Final = (20_000, 20, 50)
 """Decoding JSON makes objects by the thousand, none of them in a cycle: Python's own threshold of 700 has them searched all the time."""
 
@@ -117,6 +126,9 @@ class Manager:
             on_lost=self._lost,
             parallelism=LEASE_PARALLELISM,
         )
+        self._late = options.node_lease_duration_seconds * LATE_FRACTION
+        self._calm = asyncio.Event()
+        self._calm.set()
         self._nodes = Nodes(self._keeper, self._disregard, annotations=options.manage_nodes_with_annotation_selector)
         self._pods = Pods(self._nodes, IPAM((options.cidr,), on_exhausted=self._exhausted), self._disregard)
         environments = Environments(self._pods, clock, node_ip=options.node_ip, node_name=options.node_name, node_port=options.node_port)
@@ -148,14 +160,17 @@ class Manager:
         """
         gc.set_threshold(*GC_THRESHOLD)
         self._bind_metrics()
-        following = [asyncio.create_task(self._stages.run()), asyncio.create_task(self._sweep())]
-        workers = [asyncio.create_task(self._player.work()) for _ in range(self._parallelism)]
+        following = [asyncio.create_task(self._stages.run()), asyncio.create_task(self._sweep()), asyncio.create_task(self._ease())]
+        workers = [
+            asyncio.create_task(self._player.work(self._calm if number >= STEADY_WORKERS else None)) for number in range(self._parallelism)
+        ]
         recorder = asyncio.create_task(self._recorder.run())
         keeper = asyncio.create_task(self._keeper.run())
         try:
             await self._until_stopped([*following, *workers, recorder, keeper])
         finally:
             self._queue.close()
+            self._calm.set()
             await asyncio.wait(workers, timeout=DRAIN_S)
             # Before the nodes are forgotten: those that are, are nobody's to give back.
             await _cancel([*workers, keeper])
@@ -238,6 +253,15 @@ class Manager:
             )
 
     # What goes on beside.
+
+    async def _ease(self) -> None:
+        while self._late:
+            if self._keeper.lag() > self._late:
+                self._calm.clear()
+            else:
+                self._calm.set()
+            await self._clock.sleep(EASE_S)
+        await asyncio.Event().wait()
 
     async def _sweep(self) -> None:
         frozen = False

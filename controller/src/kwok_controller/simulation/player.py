@@ -142,10 +142,16 @@ class Player:
         self._tracing = tracing
         self.in_flight = 0
 
-    async def work(self) -> None:
-        """Play one job after the other until the queue is closed. Run as many of these as requests may be in flight."""
+    async def work(self, calm: asyncio.Event | None = None) -> None:
+        """Play one job after the other until the queue is closed. Run as many of these as requests may be in flight.
+
+        Args:
+            calm: jobs are taken only while it is set; None: always.
+        """
         queue, pace = self._queue, Pace()
         while True:
+            if calm is not None and not calm.is_set():
+                await calm.wait()
             try:
                 job = await queue.get()
             except Closed:

@@ -29,7 +29,8 @@ def arrows(found: Machine) -> set[tuple[str, str]]:
 
 
 def test_what_follows_what() -> None:
-    found = machine("pod-fast")
+    # What the control plane marks is what every stage may be followed by.
+    (found,) = explain([stage for stage in stages("pod-fast") if stage.metadata.name != "pod-ready-again"])
     assert arrows(found) == {
         (START, "pod-ready"),
         (START, "pod-delete"),

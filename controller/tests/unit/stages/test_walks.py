@@ -306,6 +306,19 @@ def test_a_pod_waits_for_its_readiness_probe() -> None:
     assert ready(trace.status) == "True"
 
 
+@pytest.mark.parametrize("names", ["pod-fast", "pod-general"])
+def test_a_pod_that_the_control_plane_marked_is_ready_again(names: str) -> None:
+    running = walk(names, pod()).obj or {}
+    marked = copy.deepcopy(running)
+    condition(marked["status"], "Ready")["status"] = "False"
+    again = walk(names, marked)
+    assert again.steps == [Step("pod-ready-again", 1, 3, [])]
+    assert ready(again.status) == "True"
+    assert again.rests
+    marked["spec"]["readinessGates"] = [{"conditionType": "example.com/gate"}]
+    assert walk(names, marked).steps == []
+
+
 def test_a_given_delay_is_exact() -> None:
     given = pod()
     given["metadata"]["annotations"] = {f"pod-create.{CHAOS}/delay": "30s", f"pod-ready.{CHAOS}/jitter-delay": "2s"}
