@@ -57,8 +57,14 @@ def test_status_of_a_node(cluster: Cluster) -> None:
             try:
                 # Without its spec, which an update of the status does not change.
                 status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
-                body = {"apiVersion": "v1", "kind": "Node", "metadata": node["metadata"], "status": status}
-                node = orjson.loads(await client.update(NODES, None, "status-of-a-node", body, subresource="status"))
+                while True:
+                    body = {"apiVersion": "v1", "kind": "Node", "metadata": node["metadata"], "status": status}
+                    try:
+                        node = orjson.loads(await client.update(NODES, None, "status-of-a-node", body, subresource="status"))
+                        break
+                    except errors.Conflict:
+                        # The controller manager taints a new node, and writes its labels.
+                        node = await client.get(NODES, None, "status-of-a-node")
                 assert node["status"]["conditions"][0]["status"] == "True"
                 body = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
                 answer = await client.patch(NODES, None, "status-of-a-node", body, STRATEGIC_MERGE_PATCH, subresource="status")
