@@ -178,7 +178,7 @@ def _removal(live: Any, was: Any, name: str) -> Any:
         if len(ours) == len(live):
             return None
         return dict.fromkeys(ours) if ours else _NOTHING
-    if isinstance(live, list) and isinstance(was, dict):
+    if isinstance(live, list) and _tells_items(was):
         left = _list_items(live, [], was, name)
         if left is None:
             return _NOTHING
@@ -226,7 +226,10 @@ def _identified_items(
 
 def _covered_items(live: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[str, Any]], recorded: Any) -> list[Any] | None:
     """Items that nothing identifies: each wanted one must be there; if there were more or fewer of ours before, all are replaced."""
-    before = len(next(iter(recorded.values()), ())) if isinstance(recorded, dict) else recorded
+    before = recorded
+    if isinstance(recorded, dict):
+        # If it was a map then, nothing of it can be in the list.
+        before = len(next(iter(recorded.values()))) if _tells_items(recorded) else None
     if before is not None and before != len(wanted):
         return without_nulls(list(wanted))
     left = list(live)
@@ -238,6 +241,11 @@ def _covered_items(live: Sequence[Mapping[str, Any]], wanted: Sequence[Mapping[s
         else:
             return without_nulls(list(wanted))
     return None
+
+
+def _tells_items(recorded: Any) -> bool:
+    """Whether a record is that of a list whose items can be told apart; see `_tree`."""
+    return isinstance(recorded, dict) and len(recorded) == 1 and next(iter(recorded)).startswith("#")
 
 
 def _set_items(live: Sequence[Any], wanted: Sequence[Any], recorded: Any) -> list[Any] | None:

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.kwok.sim.plugins.module_utils._objects.fields import (
@@ -187,6 +187,7 @@ _VALUES = st.recursive(
 _SPECS = st.fixed_dictionaries({"spec": st.dictionaries(st.sampled_from(["a", "b", "c"]), _VALUES, max_size=3)})
 
 
+@example(before={"spec": {"b": {"k": False}}}, now={"spec": {}}, others={"spec": {"a": None, "b": []}})
 @given(_SPECS, _SPECS, _SPECS)
 def test_once_patched_nothing_differs(before: dict[str, Any], now: dict[str, Any], others: dict[str, Any]) -> None:
     live = merge(stored(recorded(before)), copy.deepcopy(without_nulls(others)))
