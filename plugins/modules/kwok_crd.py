@@ -80,10 +80,10 @@ executable:
 """
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.target import TARGET_ARGUMENTS, find_target
 from ansible_collections.kwok.sim.plugins.module_utils._kube.apply import AppliedObject
 from ansible_collections.kwok.sim.plugins.module_utils._stages import program
 from ansible_collections.kwok.sim.plugins.module_utils._stages.definitions import reconcile_definitions
-from ansible_collections.kwok.sim.plugins.module_utils._stages.target import TARGET_ARGUMENTS, find_target
 
 
 def main() -> None:

@@ -178,12 +178,12 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.target import TARGET_ARGUMENTS, Target, find_target
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
 from ansible_collections.kwok.sim.plugins.module_utils._kube.apply import AppliedObject
 from ansible_collections.kwok.sim.plugins.module_utils._stages import program
 from ansible_collections.kwok.sim.plugins.module_utils._stages.desired import wanted_stages
 from ansible_collections.kwok.sim.plugins.module_utils._stages.reconcile import reconcile, wait_until_taken
-from ansible_collections.kwok.sim.plugins.module_utils._stages.target import TARGET_ARGUMENTS, Target, find_target
 
 
 def main() -> None:

@@ -20,30 +20,25 @@ _WIDTH = 10_000  # No line is folded: a diff compares lines.
 
 def as_diff(changes: Iterable[Change]) -> dict[str, str]:
     """``before`` and ``after`` of all changes, as Ansible's diff mode takes them."""
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-    for change in changes:
-        title = f"{change.kind} {change.name}"
-        if change.before is not None:
-            before[title] = change.before
-        if change.after is not None:
-            after[title] = change.after
-    return {"before": _as_text(before), "after": _as_text(after)}
+    return _sides((f"{change.kind} {change.name}", change.before, change.after) for change in changes)
 
 
 def objects_as_diff(objects: Iterable[AppliedObject]) -> dict[str, str]:
     """``before`` and ``after`` of the objects that changed."""
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-    for each in objects:
-        if not each.changed:
-            continue
-        title = f"{each.kind} {each.namespace}/{each.name}" if each.namespace else f"{each.kind} {each.name}"
-        if each.before is not None:
-            before[title] = each.before
-        if each.after is not None:
-            after[title] = each.after
-    return titled_as_diff(before, after)
+    return _sides(
+        (f"{each.kind} {each.namespace}/{each.name}" if each.namespace else f"{each.kind} {each.name}", each.before, each.after)
+        for each in objects
+        if each.changed
+    )
+
+
+def _sides(changes: Iterable[tuple[str, Any, Any]]) -> dict[str, str]:
+    """Title, before and after of each change; ``None`` stands for what is not there."""
+    listed = list(changes)
+    return titled_as_diff(
+        {title: before for title, before, after in listed if before is not None},
+        {title: after for title, before, after in listed if after is not None},
+    )
 
 
 def titled_as_diff(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:

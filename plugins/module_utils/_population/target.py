@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._cluster.place import layout_of
-from .._cluster.record import load_required
-from .._cluster.spec import COMMON_ARGUMENTS, WAIT_ARGUMENTS, check_name
+from .._cluster.spec import WAIT_ARGUMENTS
+from .._cluster.target import TARGET_ARGUMENTS
+from .._cluster.target import find_target as find_cluster
 from .._errors import SimError
 
 POPULATION_ARGUMENTS: dict[str, dict[str, Any]] = {
-    **COMMON_ARGUMENTS,
+    **TARGET_ARGUMENTS,
     **WAIT_ARGUMENTS,
-    "cluster": {"type": "str", "default": "kwok"},
     "kubeconfig": {"type": "path"},
     "context": {"type": "str"},
     "allow_foreign_cluster": {"type": "bool", "default": False},
@@ -40,17 +39,7 @@ def find_target(params: Mapping[str, Any]) -> tuple[Path, str | None]:
         SimError: There is no such cluster, it is stopped, or it may be anybody's and the user has not said that it is meant.
     """
     if params["kubeconfig"] is None:
-        name = check_name(params["cluster"], "cluster")
-        layout = layout_of(params["base_dir"], name)
-        try:
-            record = load_required(layout)
-        except SimError as error:
-            if error.option != "name":
-                raise
-            raise SimError(error.message, option="cluster", remedy=error.remedy) from None
-        if record.state == "stopped":
-            raise SimError(f"cluster {name} is stopped", option="cluster", remedy="Start it with kwok.sim.kwok_cluster and state: started")
-        return layout.kubeconfig, None
+        return find_cluster(params).kubeconfig, None
     path = Path(params["kubeconfig"])
     if not path.is_file():
         raise SimError(f"{path} is not there", option="kubeconfig", remedy="Name a kubeconfig, or a simulated cluster with cluster")

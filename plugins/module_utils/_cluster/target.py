@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .._cluster.place import layout_of
-from .._cluster.record import Record, load_required
-from .._cluster.spec import COMMON_ARGUMENTS, check_name
 from .._errors import SimError
+from .place import layout_of
+from .record import Record, load_required
+from .spec import COMMON_ARGUMENTS, check_name
 
 TARGET_ARGUMENTS: dict[str, dict[str, Any]] = {**COMMON_ARGUMENTS, "cluster": {"type": "str", "default": "kwok"}}
-"""Options of both modules; documented in each and in the fragment ``kwok.sim.cluster``."""
+"""Options that name a cluster; documented in each module and in the fragment ``kwok.sim.cluster``."""
 
 
 @dataclass(frozen=True)
