@@ -19,8 +19,13 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the test's own."""
+    """A namespace of the test's own, in which pods can be created.
+
+    Pods are refused until the controller manager has made the default ServiceAccount, and it may be on its way back after a test
+    that killed the apiserver.
+    """
     name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name.lower()).strip("-")[:50].rstrip("-")
     cluster.kubectl("create", "namespace", name)
+    cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--namespace", name, "--timeout=120s")
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")

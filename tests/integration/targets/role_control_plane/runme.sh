@@ -116,7 +116,8 @@ all:
       -o ProxyCommand="bash $PWD/through.sh $init %h %p"
     ansible_control_path_dir: $work/control
     # The second host cannot reach a package index.
-    control_plane_pip_arguments: [--no-index, --find-links, $work/wheels]
+    control_plane_pip_arguments: &without_index [--no-index, --find-links, $work/wheels]
+    controller_pip_arguments: *without_index
 simulation:
   hosts:
     second:
@@ -130,7 +131,9 @@ simulation:
           bind_address: 0.0.0.0
           kube_apiserver_cert_sans: [$second_address]
         - name: closed
-          disable: [kube-scheduler, kube-controller-manager]
+      simulation_nodes: 4
+      simulation_pods: 12
+      simulation_deployments: 2
 END
 
 # The same host by other names, each with something wrong in its variables.
@@ -179,14 +182,22 @@ stage() {
 stage "Wheels for Python $version and executables for the second host"
 IFS=: read -r -a roots <<< "$ANSIBLE_COLLECTIONS_PATH"
 for root in "${roots[@]}"; do
-    requirements=$root/ansible_collections/kwok/sim/roles/control_plane/files/requirements.txt
-    [ ! -f "$requirements" ] || break
+    collection=$root/ansible_collections/kwok/sim
+    [ ! -f "$collection/controller/pyproject.toml" ] || break
 done
+# What the roles install there: the modules' packages, and the controller with what builds it.
+cat "$collection/roles/control_plane/files/requirements.txt" > "$work/requirements.txt"
+"$python" -c '
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    project = tomllib.load(file)
+print(*project["build-system"]["requires"], *project["project"]["dependencies"], sep="\n")
+' "$collection/controller/pyproject.toml" >> "$work/requirements.txt"
 # Kept for the next run: choosing and fetching them takes a minute.
-wheels=${XDG_CACHE_HOME:-$HOME/.cache}/kwok-sim/test-wheels/$version-$(sha256sum < "$requirements" | cut -c 1-16)
+wheels=${XDG_CACHE_HOME:-$HOME/.cache}/kwok-sim/test-wheels/$version-$(sha256sum < "$work/requirements.txt" | cut -c 1-16)
 if [ ! -d "$wheels" ]; then
     "$python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --python-version "$version" \
-        --requirement "$requirements" --dest "$work/wheels"
+        --requirement "$work/requirements.txt" --dest "$work/wheels"
     mkdir -p "$(dirname "$wheels")"
     cp -R "$work/wheels" "$wheels.$$"
     mv -T "$wheels.$$" "$wheels" || rm -rf "$wheels.$$"
