@@ -12,51 +12,107 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.request import ArtifactRequest
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import resolve
 
-from . import tuning
+from . import side_by_side, tuning
 from .cluster_start import COMPONENTS, Bench, as_json
+from .players import CONTROLLER, GO_KWOK, LOOP
+
+PLAYERS = {"go": GO_KWOK, "controller": CONTROLLER, "loop": LOOP}
+
+
+CHOICES = {
+    "controller": "kwok-controller, the Go kwok and a merge-patch loop, side by side (default)",
+    "start": "from nothing to a ready cluster, against kwokctl",
+    "tuning": "the default settings of clusters, each against its opposite",
+}
 
 
 def main() -> int:
     """Run what was asked for; 1 if a goal was missed."""
-    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("start", "tuning", "all"), default="start", help="start: against kwokctl (default)")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each, taking turns (default 5)")
-    parser.add_argument(
-        "--json", type=Path, default=Path(".build/bench.json"), help="where to write the figures (default .build/bench.json)"
-    )
-    arguments = parser.parse_args()
+    arguments = _arguments()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kwok-sim" / "bench"
     executables = {name: str(resolve(ArtifactRequest(name), progress=print).path) for name in COMPONENTS}
     figures: dict[str, Any] = {"machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()}}
     met = True
     with tempfile.TemporaryDirectory(prefix="kwok-sim-bench-") as work:
-        if arguments.what in ("start", "all"):
-            timings, ratios = Bench(Path(work) / "start", executables, cache).run(arguments.rounds)
-            figures["start"] = as_json(timings, ratios)
-            print(f"\n{'':58} {'median':>8} {'min':>8} {'max':>8}   seconds, {arguments.rounds} rounds")
-            for timing in timings:
-                print(f"{timing.name:58} {timing.median:8.2f} {min(timing.seconds):8.2f} {max(timing.seconds):8.2f}")
-            print(f"\n{'':58} {'ratio':>8} {'goal':>8}")
-            for ratio in ratios:
-                met = met and ratio.met
-                goal = "" if ratio.goal is None else f"{'<=':>4} {ratio.goal:g}"
-                print(f"{ratio.name:58} {ratio.value:8.2f} {goal}{'' if ratio.met else '   MISSED'}")
-        if arguments.what in ("tuning", "all"):
-            results = tuning.run(Path(work) / "tuning", executables, arguments.rounds, print)
-            figures["tuning"] = results
-            print(f"\n{'ratio of medians; below 1: the first pays':42}" + "".join(f"{name:>15}" for name in tuning.MEASURES))
-            for name, measures in results.items():
-                print(f"{name:42}" + "".join(f"{measures[measure]:15.2f}" for measure in tuning.MEASURES))
+        if arguments.what == "controller":
+            met = _controller(Path(work), executables, cache, arguments, figures)
+        elif arguments.what == "start":
+            met = _start(Path(work), executables, cache, arguments, figures)
+        else:
+            _tuning(Path(work), executables, arguments, figures)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"\nAll figures: {arguments.json}")
     return 0 if met else 1
+
+
+def _arguments() -> argparse.Namespace:
+    described = "; ".join(f"{name}: {text}" for name, text in CHOICES.items())
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=CHOICES, default="controller", help=described)
+    parser.add_argument("--rounds", type=int, default=1, help="runs of each, taking turns (default 1)")
+    parser.add_argument(
+        "--json", type=Path, default=Path(".build/bench.json"), help="where to write the figures (default .build/bench.json)"
+    )
+    size = side_by_side.Size()
+    parser.add_argument("--nodes", type=int, default=size.nodes, help=f"controller: nodes created live (default {size.nodes})")
+    parser.add_argument("--pods", type=int, default=size.pods, help=f"controller: pods created live (default {size.pods})")
+    parser.add_argument("--idle", type=float, default=size.idle_s, help=f"controller: seconds to watch it idle (default {size.idle_s:g})")
+    parser.add_argument("--no-restart", action="store_true", help="controller: leave the restart out")
+    parser.add_argument(
+        "--players", nargs="+", choices=PLAYERS, default=list(PLAYERS), help="controller: who takes part (default: go controller loop)"
+    )
+    return parser.parse_args()
+
+
+def _controller(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    restart = {"restart_pods": 0} if arguments.no_restart else {}
+    size = side_by_side.Size(nodes=arguments.nodes, pods=arguments.pods, idle_s=arguments.idle, **restart)
+    names = [PLAYERS[name] for name in arguments.players]
+    found = side_by_side.run(work, executables, cache, names, size, arguments.rounds, _say)
+    reached = side_by_side.ratios(found)
+    figures["controller"] = {
+        "size": vars(size),
+        "rounds": arguments.rounds,
+        "players": found,
+        "ratios": [
+            {"what": goal.title, "to": goal.to, "ratio": ratio, "goal": str(goal), "met": goal.met(ratio)} for goal, ratio in reached
+        ],
+    }
+    print(f"\n{side_by_side.table(found)}")
+    return all(goal.met(ratio) for goal, ratio in reached)
+
+
+def _start(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    timings, ratios = Bench(work / "start", executables, cache).run(arguments.rounds)
+    figures["start"] = as_json(timings, ratios)
+    print(f"\n{'':58} {'median':>8} {'min':>8} {'max':>8}   seconds, {arguments.rounds} rounds")
+    for timing in timings:
+        print(f"{timing.name:58} {timing.median:8.2f} {min(timing.seconds):8.2f} {max(timing.seconds):8.2f}")
+    print(f"\n{'':58} {'ratio':>8} {'goal':>8}")
+    for ratio in ratios:
+        goal = "" if ratio.goal is None else f"{'<=':>4} {ratio.goal:g}"
+        print(f"{ratio.name:58} {ratio.value:8.2f} {goal}{'' if ratio.met else '   MISSED'}")
+    return all(ratio.met for ratio in ratios)
+
+
+def _tuning(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> None:
+    results = tuning.run(work / "tuning", executables, arguments.rounds, print)
+    figures["tuning"] = results
+    print(f"\n{'ratio of medians; below 1: the first pays':42}" + "".join(f"{name:>15}" for name in tuning.MEASURES))
+    for name, measures in results.items():
+        print(f"{name:42}" + "".join(f"{measures[measure]:15.2f}" for measure in tuning.MEASURES))
+
+
+def _say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
 
 
 if __name__ == "__main__":
