@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote, urlencode
 
@@ -29,6 +29,9 @@ APPLY_PATCH = "application/apply-patch+yaml"
 
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 """As ``accept``: the answer to a create, an update or a patch is the object's metadata alone, for who needs only its resourceVersion."""
+
+UNVALIDATED: Mapping[str, str] = MappingProxyType({"fieldValidation": "Ignore"})
+"""As ``params`` of a write: the server does not decode the body a second time to warn of unknown fields, which nobody would read."""
 
 PAGE_SIZE = 500
 """Objects per page of a list; as client-go has it."""

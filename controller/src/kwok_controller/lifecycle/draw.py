@@ -69,10 +69,8 @@ class Chance(Random):
 
     def getrandbits(self, k: int, /) -> int:
         """That many bits."""
-        bits = 0
-        for _ in range(0, k, _WORD):
-            bits = bits << _WORD | self._next()
-        return bits >> (-k % _WORD)
+        words = b"".join(self._next().to_bytes(_WORD // 8, "big") for _ in range(0, k, _WORD))
+        return int.from_bytes(words, "big") >> (-k % _WORD)
 
     def seed(self, a: object = None, version: int = 2) -> None:
         """Does nothing: there is no state to seed."""

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
+from hashlib import blake2b
 from enum import IntEnum
 from itertools import count
 from random import random as system_random
@@ -25,7 +26,7 @@ import msgspec
 import orjson
 
 from kwok_controller.kube import errors
-from kwok_controller.kube.client import Client
+from kwok_controller.kube.client import UNVALIDATED, Client
 from kwok_controller.kube.resources import LEASES
 from kwok_controller.kube.watch import Change, WatchEvent, WatchHooks, watch
 from kwok_controller.simulation.backoff import Backoff, Random, jittered
@@ -34,17 +35,21 @@ from kwok_controller.telemetry.logs import get_logger
 
 NAMESPACE: Final = "kube-node-lease"
 
-RENEW_FRACTION: Final = 0.25
-"""Of the duration: when a Lease is renewed. The kubelet's nodeLeaseRenewIntervalFraction (kubernetes v1.36, pkg/kubelet/kubelet.go)."""
+RENEW_FRACTION: Final = 0.5
+"""Of the duration: when a Lease is renewed. The kubelet's nodeLeaseRenewIntervalFraction is 0.25 (kubernetes v1.36, pkg/kubelet/kubelet.go).
+
+Renewals are most of what an idle cluster's apiserver has to do, and each costs it as much whoever sends it; half of the duration is left
+for one that is late.
+"""
 
 RENEW_JITTER: Final = 0.04
 """The kubelet's, too (k8s.io/component-helpers, apimachinery/lease/controller.go)."""
 
-URGENT_FRACTION: Final = 0.5
+URGENT_FRACTION: Final = 0.6
 CRITICAL_FRACTION: Final = 0.75
 """Of the duration: how old the oldest renewal that is due has to be for new nodes to get every `URGENT_TURNS`th request, and none.
 
-Whoever takes on nodes as fast as it can for half of the duration has just the other half to renew them all.
+Whoever takes on nodes as fast as it can until the first has to be renewed has just as long again to renew them all.
 """
 
 DUE_TURNS: Final = 2
@@ -60,6 +65,9 @@ STAGGER_S: Final = 0.2
 
 WATCH_RETRY_S: Final = 5.0
 """Until the watch is tried again after it was refused."""
+
+HOLDER_LABEL: Final = "kwok.x-k8s.io/lease-holder"
+"""Says who holds a Lease, so that the apiserver need not tell each controller of its own renewals: they are most of all changes of Leases."""
 
 COMPLAIN_S: Final = 10.0
 """At most one line in the log within this time about requests that fail."""
@@ -113,6 +121,7 @@ class _Record:
         renew_ns: `renewTime`; 0: none.
         transitions: `leaseTransitions`.
         extra: Its metadata and spec that are not ours to set; nearly always None.
+        untidy: We made it, and its managedFields are still to be taken out.
         ticket: The number of its entry in the timers; entries with another one are stale.
         guarded: Whether it has an entry among the expiries.
         failures: Attempts that failed in a row.
@@ -133,6 +142,7 @@ class _Record:
         "told",
         "transitions",
         "uid",
+        "untidy",
         "version",
         "wanted",
     )
@@ -140,7 +150,7 @@ class _Record:
     def __init__(self, name: str) -> None:
         self.name = name
         self.uid = ""
-        self.wanted = self.mine = self.told = self.guarded = False
+        self.wanted = self.mine = self.told = self.guarded = self.untidy = False
         self.holder = ""
         self.version = 0
         self.renewed = self.expires = 0.0
@@ -192,6 +202,7 @@ class LeaseKeeper:
             raise ValueError(f"nodeLeaseParallelism is {parallelism}: at least 1 is needed to renew any Lease")
         self._store = store
         self._identity = identity
+        self._label = label_of(identity)
         self._duration = duration_s
         self._interval = duration_s * RENEW_FRACTION
         self._retry = Backoff(initial=min(1.0, self._interval / 2), cap=min(10.0, self._interval / 2))
@@ -446,6 +457,7 @@ class LeaseKeeper:
             return
         version = _version(_ANSWER.decode(answer).metadata.resource_version)
         record.failures = 0
+        record.untidy = not record.version
         if version >= record.version:
             record.version = version
             record.holder = self._identity
@@ -524,7 +536,11 @@ class LeaseKeeper:
             metadata["ownerReferences"] = owners
         if record.version:
             metadata["resourceVersion"] = str(record.version)
+            if record.untidy:
+                # An object without any costs the apiserver an eighth less with every update, and nobody else writes what we made.
+                metadata["managedFields"] = [{}]
         if holder is not None:
+            metadata["labels"] = {**metadata.get("labels", {}), HOLDER_LABEL: self._label}
             spec["holderIdentity"] = holder
         return orjson.dumps({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec})
 
@@ -595,8 +611,8 @@ class LeaseKeeper:
 
     def _deleted_by_others(self, name: str, version: int) -> None:
         record = self._records.get(name)
-        if record is None or version < record.version:
-            # It has been made again since.
+        if record is None or version <= record.version:
+            # It has been made again since, or is not watched any more because we have taken it.
             return
         if not record.wanted:
             record.version = 0
@@ -651,28 +667,37 @@ class LeaseKeeper:
 class ClusterLeases:
     """The Leases of the nodes of a cluster."""
 
-    def __init__(self, client: Client, *, single_node: str = "", hooks: WatchHooks | None = None) -> None:
-        """`single_node`: watch the Lease of this node only. `hooks`: told of restarts of the watch."""
+    def __init__(self, client: Client, identity: str, *, single_node: str = "", hooks: WatchHooks | None = None) -> None:
+        """`identity`: whose Leases need not be told of. `single_node`: watch the Lease of this node only. `hooks`: told of restarts."""
         self._client = client
         self._collection = LEASES.path(NAMESPACE)
+        self._others = f"{HOLDER_LABEL}!={label_of(identity)}"
         self._selector = f"metadata.name={single_node}" if single_node else ""
         self._hooks = hooks
 
     async def create(self, body: bytes) -> bytes:
         """POST."""
-        return await self._client.request("POST", self._collection, body=body, verb="create", resource="leases")
+        return await self._client.request("POST", self._collection, body=body, params=UNVALIDATED, verb="create", resource="leases")
 
     async def update(self, name: str, body: bytes) -> bytes:
         """PUT."""
-        return await self._client.request("PUT", LEASES.path(NAMESPACE, name), body=body, verb="update", resource="leases")
+        path = LEASES.path(NAMESPACE, name)
+        return await self._client.request("PUT", path, body=body, params=UNVALIDATED, verb="update", resource="leases")
 
     async def get(self, name: str) -> bytes:
         """GET."""
         return await self._client.request("GET", LEASES.path(NAMESPACE, name), verb="get", resource="leases")
 
     def watch(self) -> AsyncGenerator[WatchEvent, None]:
-        """All that there are, SYNCED, and every change."""
-        return watch(self._client, LEASES, namespace=NAMESPACE, field_selector=self._selector, hooks=self._hooks)
+        """All that others hold, SYNCED, and every change of these. One that we take is told of as deleted, in the version that we wrote."""
+        return watch(
+            self._client, LEASES, namespace=NAMESPACE, label_selector=self._others, field_selector=self._selector, hooks=self._hooks
+        )
+
+
+def label_of(identity: str) -> str:
+    """What stands in the label for a holder whose identity is too long for one."""
+    return blake2b(identity.encode(), digest_size=12).hexdigest()
 
 
 class _AnswerMetadata(msgspec.Struct, rename="camel"):
@@ -692,6 +717,9 @@ _KEPT_SPEC = ("strategy", "preferredHolder")
 def _extra(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, dict[str, Any]] | None:
     """What a PUT has to repeat lest it is removed: it is others'."""
     kept = {key: metadata[key] for key in _KEPT_METADATA if metadata.get(key)}
+    if labels := kept.pop("labels", None):
+        others = {key: value for key, value in labels.items() if key != HOLDER_LABEL}
+        kept |= {"labels": others} if others else {}
     owners = [owner for owner in metadata.get("ownerReferences") or () if owner.get("kind") != "Node"]
     if owners:
         kept["ownerReferences"] = owners

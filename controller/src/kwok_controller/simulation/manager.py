@@ -48,7 +48,7 @@ DRAIN_S: Final = 10.0
 LEASE_PARALLELISM: Final = 16
 """Requests for Leases in flight, beside those that play stages."""
 
-LATE_FRACTION: Final = 0.4
+LATE_FRACTION: Final = 0.65
 STEADY_WORKERS: Final = 2
 EASE_S: Final = 0.5
 """While a Lease has not been renewed for this part of its duration, only so many workers take jobs; looked at every so many seconds.
@@ -118,7 +118,7 @@ class Manager:
         self._player = Player(self._queue, client, self._discovery, self._recorder, clock, seed=self.seed, tracing=tracing)
         hooks = WatchHooks(restarted=lambda reason: metrics.watch_restarted("leases", reason))
         self._keeper = LeaseKeeper(
-            ClusterLeases(client, single_node=options.manage_single_node, hooks=hooks),
+            ClusterLeases(client, self.identity, single_node=options.manage_single_node, hooks=hooks),
             self.identity,
             options.node_lease_duration_seconds,
             clock=clock,

@@ -11,15 +11,15 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import orjson
 
 from kwok_controller.api.stage import StageStep
-from kwok_controller.kube.client import JSON, METADATA_ONLY, Client
+from kwok_controller.kube.client import JSON, METADATA_ONLY, UNVALIDATED, Client
 from kwok_controller.kube.discovery import Discovery
-from kwok_controller.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound, Unauthorized, retryable
+from kwok_controller.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, Invalid, NotFound, Unauthorized, retryable
 from kwok_controller.lifecycle.draw import Draw
 from kwok_controller.lifecycle.effects import Apply, Delete, Effect, Patch, PatchType, SendEvent
 from kwok_controller.lifecycle.errors import StageError
@@ -209,6 +209,8 @@ class Player:
             return Later(max(self._backoff.delay(job.retries - 1, self._noise), error.retry_after or 0.0), error)
         if isinstance(error, NotFound) and type(effect) is not Apply and error.details.get("name"):
             return Gone()
+        if type(effect) is Patch and _is_of_uid(error):
+            return Gone()
         message, reason, seconds = str(error), error.reason or type(error).__name__, None
         if isinstance(error, Forbidden | Unauthorized | NotFound):
             # Somebody may grant it, or create what is missing, and nothing tells when.
@@ -253,7 +255,7 @@ class Player:
         if patch.subresource == "status" and patch.type is not PatchType.JSON and not patch.impersonate and not run.blind():
             try:
                 answer = await self._client.update(
-                    resource, namespace, name, controller.status_update(changed), subresource="status", accept=accept
+                    resource, namespace, name, controller.status_update(changed), subresource="status", params=UNVALIDATED, accept=accept
                 )
             except Conflict:
                 # Somebody else changed the object. What has begun is finished on whatever it is now.
@@ -266,9 +268,10 @@ class Player:
             resource,
             namespace,
             name,
-            orjson.dumps(patch.data),
+            orjson.dumps(_for_uid(patch, job.tracked.uid)),
             patch.type,
             subresource=patch.subresource or None,
+            params=UNVALIDATED,
             accept=accept,
             impersonate=patch.impersonate or None,
         )
@@ -379,6 +382,18 @@ class _Run:
 def _place(job: Job) -> tuple[str | None, str]:
     namespace, name = job.tracked.key
     return namespace or None, name
+
+
+def _for_uid(patch: Patch, uid: str) -> Any:
+    """A patch that is refused by an object that has the name by now, but another UID; as the kubelet sends the status of pods."""
+    if patch.type is PatchType.JSON:
+        return [*patch.data, {"op": "replace", "path": "/metadata/uid", "value": uid}]
+    return {**patch.data, "metadata": {**(patch.data.get("metadata") or {}), "uid": uid}}
+
+
+def _is_of_uid(error: ApiError) -> bool:
+    """Whether it is what the apiserver says to such a patch: metadata.uid cannot be changed."""
+    return isinstance(error, Invalid) and any(cause.get("field") == "metadata.uid" for cause in error.details.get("causes") or ())
 
 
 def _error(job: Job, message: str) -> StageError:

@@ -132,7 +132,9 @@ class Trial:
                     changed = apply_merge(obj, patch.data)
         except ValueError as error:
             raise StageError(stage.name, "spec.steps", f"the patch does not fit the object: {error}") from error
-        metadata = changed.get("metadata") or {}
+        metadata = changed.get("metadata") if isinstance(changed, dict) else None
+        if not isinstance(metadata, dict) or any(changed.get(key) != obj.get(key) for key in ("apiVersion", "kind")):
+            raise StageError(stage.name, "spec.steps", "the patch leaves no object of this kind: keep apiVersion, kind and metadata")
         return None if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and _freed(obj) else changed
 
     def _deleted(self, obj: Object | None) -> Object | None:

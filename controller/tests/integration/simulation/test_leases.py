@@ -33,7 +33,7 @@ class Keeping:
         self.acquired: list[str] = []
         self.lost: list[str] = []
         self.keeper = LeaseKeeper(
-            ClusterLeases(client),
+            ClusterLeases(client, identity),
             identity,
             duration,
             clock=CLOCK,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -100,7 +100,15 @@ class MemoryApi:
     # What the engine does.
 
     async def update(
-        self, resource: Resource, namespace: str | None, name: str, body: bytes, *, subresource: str | None = None, accept: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        body: bytes,
+        *,
+        subresource: str | None = None,
+        params: Mapping[str, Any] | None = None,
+        accept: str = "",
     ) -> bytes:
         key = (resource.plural, namespace or "", name)
         target = f"{name}/{subresource}" if subresource else name

@@ -19,10 +19,10 @@ from fake_clock import FakeClock, settle
 
 from kwok_controller.kube import errors
 from kwok_controller.kube.watch import Change, WatchEvent
-from kwok_controller.simulation.leases import LeaseKeeper
+from kwok_controller.simulation.leases import HOLDER_LABEL, LeaseKeeper, label_of
 
 DURATION = 40
-INTERVAL = DURATION / 4
+INTERVAL = DURATION / 2
 
 NotFound = errors.NotFound("not found", status=404, reason="NotFound")
 
@@ -614,7 +614,7 @@ def test_what_others_wrote_into_it_stays() -> None:
             store.put({**lease, "metadata": metadata})
             await store.clock.advance(2 * INTERVAL)
             after = store.leases["node"]["metadata"]
-            assert (after["labels"], after["annotations"]) == ({"a": "b"}, {"c": "d"})
+            assert (after["labels"], after["annotations"]) == ({"a": "b", HOLDER_LABEL: label_of("me")}, {"c": "d"})
             assert sorted(owner["kind"] for owner in after["ownerReferences"]) == ["ConfigMap", "Node"]
             assert store.count("get") == 0
             assert mine.lost == []

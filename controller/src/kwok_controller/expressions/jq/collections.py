@@ -198,8 +198,12 @@ def _max(run: Run, value: Any) -> Any:
     return max(reversed(array_of("max", value)), key=v.sort_key(run), default=None)
 
 
-def _keyed(name: str, value: Any, keys: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(keys, array_of(name, value), strict=True))
+def _keyed(name: str, value: Any, keys: Any) -> list[tuple[Any, Any]]:
+    items = array_of(name, value)
+    # Where a query itself calls `_sort_by` and the like, the keys are whatever it says.
+    if not isinstance(keys, list) or len(keys) != len(items):
+        raise not_for(name, keys)
+    return list(zip(keys, items, strict=True))
 
 
 def _by_key(run: Run) -> Callable[[tuple[Any, Any]], Any]:

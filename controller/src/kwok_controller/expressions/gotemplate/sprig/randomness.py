@@ -33,6 +33,8 @@ def functions(source: Random | None) -> dict[str, Function | LeftOut]:
     def text(alphabet: str) -> Callable[[Runtime, int], str]:
         def run(runtime: Runtime, count: int) -> str:
             runtime.reserve(max(count, 0))
+            # A draw takes as long as a step.
+            runtime.charge(max(count, 0))
             return "".join(random.choices(alphabet, k=max(count, 0)))
 
         return run
@@ -41,9 +43,11 @@ def functions(source: Random | None) -> dict[str, Function | LeftOut]:
         if count < 0:
             raise FunctionError("runtime error: makeslice: len out of range")
         runtime.reserve(2 * count)
+        runtime.charge(count >> 3)
         return base64.b64encode(random.randbytes(count)).decode()
 
-    def shuffle(value: str) -> str:
+    def shuffle(runtime: Runtime, value: str) -> str:
+        runtime.charge(len(value))
         chars = list(value)
         random.shuffle(chars)
         return "".join(chars)
@@ -56,5 +60,5 @@ def functions(source: Random | None) -> dict[str, Function | LeftOut]:
         "randAscii": fn(text("".join(map(chr, range(32, 127)))), INT, runtime=True),
         "randBytes": fn(data, INT, runtime=True),
         "uuidv4": fn(lambda: str(uuid.UUID(int=random.getrandbits(128), version=4))),
-        "shuffle": fn(shuffle, STRING),
+        "shuffle": fn(shuffle, STRING, runtime=True),
     }
