@@ -177,6 +177,13 @@ controller: $(STAMPS)/dev collection ## Tests of the controller
 	$(call stage,Tests of the controller) pytest --config-file controller/pyproject.toml --rootdir controller controller/tests \
 		--junit-xml=$(RESULTS)/controller.xml $(PYTEST_ARGS)
 
+FAULTS ?= 200
+SEED ?= 1
+.PHONY: faults
+faults: $(STAMPS)/dev collection ## The controller among faults, of any number and seed: make faults FAULTS=200 SEED=1
+	$(call stage,$(FAULTS) faults of seed $(SEED)) pytest --config-file controller/pyproject.toml --rootdir controller \
+		controller/tests/faults --faults $(FAULTS) --seed $(SEED) $(PYTEST_ARGS)
+
 .PHONY: repository
 repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata, documentation, the built collection
 	$(call stage,Tests of the repository) pytest tests/repository --junit-xml=$(RESULTS)/repository.xml $(PYTEST_ARGS)

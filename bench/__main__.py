@@ -13,13 +13,15 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.request import ArtifactRequest
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import resolve
 
-from . import side_by_side, tuning
+from . import churn, fit, nodes, replicas, side_by_side, sizes, tuning
 from .cluster_start import COMPONENTS, Bench, as_json
 from .players import CONTROLLER, GO_KWOK, LOOP
 
@@ -30,6 +32,10 @@ CHOICES = {
     "controller": "kwok-controller, the Go kwok and a merge-patch loop, side by side (default)",
     "start": "from nothing to a ready cluster, against kwokctl",
     "tuning": "the default settings of clusters, each against its opposite",
+    "sizes": "kwok-controller alone on clusters of several sizes, and on paper what larger ones need",
+    "replicas": "kwok-controllers that share the nodes by Leases, and one of them killed",
+    "churn": "pods made and deleted for a long time",
+    "nodes": "kwok_nodes from nothing to Ready, and unchanged",
 }
 
 
@@ -45,8 +51,11 @@ def main() -> int:
             met = _controller(Path(work), executables, cache, arguments, figures)
         elif arguments.what == "start":
             met = _start(Path(work), executables, cache, arguments, figures)
-        else:
+        elif arguments.what == "tuning":
             _tuning(Path(work), executables, arguments, figures)
+        else:
+            alone = {"sizes": _sizes, "replicas": _replicas, "churn": _churn, "nodes": _nodes}[arguments.what]
+            met = alone(Path(work), executables, arguments, figures)
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"\nAll figures: {arguments.json}")
@@ -57,19 +66,49 @@ def _arguments() -> argparse.Namespace:
     described = "; ".join(f"{name}: {text}" for name, text in CHOICES.items())
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=CHOICES, default="controller", help=described)
-    parser.add_argument("--rounds", type=int, default=1, help="runs of each, taking turns (default 1)")
+    parser.add_argument("--rounds", type=int, help="runs of each, taking turns (default 1; nodes: 3)")
     parser.add_argument(
         "--json", type=Path, default=Path(".build/bench.json"), help="where to write the figures (default .build/bench.json)"
     )
     size = side_by_side.Size()
-    parser.add_argument("--nodes", type=int, default=size.nodes, help=f"controller: nodes created live (default {size.nodes})")
-    parser.add_argument("--pods", type=int, default=size.pods, help=f"controller: pods created live (default {size.pods})")
-    parser.add_argument("--idle", type=float, default=size.idle_s, help=f"controller: seconds to watch it idle (default {size.idle_s:g})")
+    parser.add_argument("--nodes", type=int, default=size.nodes, help=f"nodes created live (default {size.nodes})")
+    parser.add_argument("--pods", type=int, default=size.pods, help=f"pods created live (default {size.pods})")
+    parser.add_argument("--idle", type=float, default=size.idle_s, help=f"controller, sizes: seconds of idleness (default {size.idle_s:g})")
     parser.add_argument("--no-restart", action="store_true", help="controller: leave the restart out")
     parser.add_argument(
         "--players", nargs="+", choices=PLAYERS, default=list(PLAYERS), help="controller: who takes part (default: go controller loop)"
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=_checked(sizes.parse_size),
+        metavar="NODES:PODS",
+        default=[*map(sizes.parse_size, sizes.SIZES)],
+        help=f"sizes: of the clusters (default {' '.join(sizes.SIZES)})",
+    )
+    parser.add_argument("--replicas", nargs="+", type=int, default=[1, 2, 3], help="replicas: how many (default 1 2 3)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="churn: how long (default 60)")
+    parser.add_argument(
+        "--rate",
+        type=_checked(churn.parse_rate),
+        default=churn.HALF,
+        help="churn: pods per second, or half (default), of the greatest rate",
+    )
+    arguments = parser.parse_args()
+    arguments.rounds = arguments.rounds or (3 if arguments.what == "nodes" else 1)
+    return arguments
+
+
+def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``parse`` such that argparse shows what its ValueError says."""
+
+    def checked(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked
 
 
 def _controller(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
@@ -109,6 +148,45 @@ def _tuning(work: Path, executables: dict[str, str], arguments: argparse.Namespa
     print(f"\n{'ratio of medians; below 1: the first pays':42}" + "".join(f"{name:>15}" for name in tuning.MEASURES))
     for name, measures in results.items():
         print(f"{name:42}" + "".join(f"{measures[measure]:15.2f}" for measure in tuning.MEASURES))
+
+
+def _sizes(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    found = sizes.run(work, executables, arguments.sizes, arguments.idle, _say)
+    figures["sizes"] = {"measured": found}
+    print(f"\n{sizes.table(found)}\n")
+    try:
+        costs, estimates = sizes.on_paper(found)
+    except fit.NoFit as error:
+        print(f"No estimate of larger clusters: {error}")
+    else:
+        figures["sizes"] |= {"fit": asdict(costs), "on_paper": [asdict(each) for each in estimates]}
+        print(sizes.paper_table(costs, estimates))
+    return sizes.met(found)
+
+
+def _replicas(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    found, offenders = replicas.run(work, executables, arguments.replicas, arguments.nodes, arguments.pods, _say)
+    figures["replicas"] = {"nodes": arguments.nodes, "pods": arguments.pods, "by_count": found, "not_played_once": offenders}
+    print(f"\n{replicas.table(found)}\n\nNot played exactly once, by the audit log: {len(offenders)}")
+    for name, times in offenders.items():
+        print(f"  {name}: status written {len(times)} times: {', '.join(times)}")
+    return not offenders
+
+
+def _churn(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    samples, rates = churn.run(work, executables, arguments.nodes, arguments.pods, arguments.minutes, arguments.rate, _say)
+    figures["churn"] = {"rates": rates, "samples": samples}
+    verdict = churn.judge(samples)
+    figures["churn"] |= {"verdict": {**asdict(verdict), "met": verdict.met}}
+    print(f"\n{churn.table(verdict)}")
+    return verdict.met
+
+
+def _nodes(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    timings = nodes.run(work, executables, arguments.nodes, arguments.rounds, _say)
+    figures["nodes"] = [{**asdict(timing), "median": timing.median, "met": timing.met} for timing in timings]
+    print(f"\n{nodes.table(timings)}")
+    return all(timing.met for timing in timings)
 
 
 def _say(line: str) -> None:

@@ -180,3 +180,15 @@ class Stopwatch:
     def seconds(self) -> float:
         """Wall clock."""
         return time.perf_counter() - self._began
+
+
+async def warm_up(client: Client, timeout_s: float) -> None:
+    """Wait until somebody plays: a node and a pod of their own."""
+    item, guest = node(999_999), pod(0, 1, "warm-up")
+    guest["spec"]["nodeName"] = item["metadata"]["name"]
+    async with ready_nodes(client) as ready, running_pods(client) as running:
+        await create(client, NODES, [item])
+        await ready.until(bool, timeout_s)
+        await create(client, PODS, [guest])
+        await running.until(bool, timeout_s)
+    await clear(client)

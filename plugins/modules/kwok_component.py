@@ -18,7 +18,8 @@ description:
     certificate to serve with.
   - In O(args), O(env) and the content of O(files), C($(NAME)) is replaced, as in a container of Kubernetes. Known are E(CLUSTER_NAME),
     E(COMPONENT_DIR), E(SERVER_URL), E(CA_FILE), E(PORT_NAME) for each of O(ports) with its name in upper case and C(-) as C(_); with
-    O(identity) E(KUBECONFIG), E(CLIENT_CERT_FILE), E(CLIENT_KEY_FILE); with O(server_certificate) E(SERVER_CERT_FILE), E(SERVER_KEY_FILE).
+    O(identity) E(KUBECONFIG), E(CLIENT_CERT_FILE), E(CLIENT_KEY_FILE); with O(identity.service_account) E(SERVICE_ACCOUNT); with
+    O(server_certificate) E(SERVER_CERT_FILE), E(SERVER_KEY_FILE).
     C($$(NAME)) stands for the text C($(NAME)).
 extends_documentation_fragment:
   - kwok.sim.attributes
@@ -156,6 +157,20 @@ options:
         type: list
         elements: str
         default: []
+      service_account:
+        description:
+          - Whether it has a ServiceAccount C(kwok-sim-NAME) in the namespace C(kube-system) as well, with the same rights, and the user may
+            ask for its tokens. E(SERVICE_ACCOUNT) is its namespace and name, as C(kube-system/kwok-sim-NAME).
+          - An apiserver verifies a client certificate anew with every request, and remembers a token for a while; for a component that
+            sends thousands, tokens spare it work.
+        type: bool
+        default: false
+      priority_level:
+        description:
+          - The PriorityLevelConfiguration of the apiserver that its requests belong to, as V(exempt) or V(workload-high), by a FlowSchema
+            C(kwok-sim-NAME).
+          - If omitted, that of all users.
+        type: str
       cluster_roles:
         description: ClusterRoles that the user is bound to.
         type: list

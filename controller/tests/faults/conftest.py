@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from fault_schedule import DURATIONS_S
 from sim_cluster import Cluster, running_cluster
 
-FAULTS = 24
-"""A short run: each kind of fault once, some twice."""
+FAULTS = len(DURATIONS_S)
+"""A short run: each kind of fault once."""
 
 SEED = 1
 
@@ -24,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def faults(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("faults", FAULTS))
+    count = int(request.config.getoption("faults", FAULTS))
+    if count < 1:
+        pytest.fail(f"--faults is {count}: give at least 1", pytrace=False)
+    return count
 
 
 @pytest.fixture

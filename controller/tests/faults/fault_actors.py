@@ -45,6 +45,9 @@ PLAYER: Final = "player"
 
 AGAIN_S: Final = 0.3
 
+WATCHES: Final = 4
+"""That the controller has open: nodes, pods, ConfigMaps, Leases."""
+
 
 class ControllerProcess:
     """`kwok-controller` as a process, one after the other; each has a log of its own.
@@ -227,10 +230,14 @@ class Injector:
     async def inject(self, faults: list[Fault]) -> None:
         """All of them; returns when the last one is over."""
         began = time.monotonic()
+        running: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as tasks:
             for fault in faults:
                 await asyncio.sleep(began + fault.at - time.monotonic())
-                tasks.create_task(self._noted(fault, began))
+                if fault.kind is Kind.WATCH_SILENT:
+                    # None of the others may break what is to hang.
+                    await asyncio.gather(*running)
+                running.append(tasks.create_task(self._noted(fault, began)))
 
     async def _noted(self, fault: Fault, began: float) -> None:
         started = time.monotonic() - began
@@ -254,6 +261,8 @@ class Injector:
             case Kind.WATCH_END:
                 self._gateway.end_watches()
             case Kind.WATCH_SILENT:
+                while self._gateway.watches() < WATCHES:
+                    await asyncio.sleep(AGAIN_S)
                 self._gateway.silence()
             case _:
                 with self._lasting(fault):

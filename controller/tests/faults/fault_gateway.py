@@ -178,6 +178,10 @@ class Gateway:
             stream.silent = True
         return streams
 
+    def watches(self) -> int:
+        """How many are open and bring what there is."""
+        return sum(not stream.silent for stream in self._streams)
+
     def end_watches(self) -> None:
         """Watches end in good order."""
         for stream in self._touched():

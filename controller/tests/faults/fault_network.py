@@ -158,7 +158,9 @@ def _during(active: list[float], value: float) -> Iterator[None]:
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection with RST, as when its other end has crashed."""
+    """Close a connection with RST, as when its other end has crashed; one that is closed stays so."""
+    if writer.is_closing():
+        return
     sock = writer.get_extra_info("socket")
     if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

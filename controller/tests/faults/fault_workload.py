@@ -112,7 +112,8 @@ def workload(seed: int, size: int) -> Workload:
 def _kept_pod(made: Workload, random: Random, number: int) -> list[Op]:
     name = f"kept-{number}"
     made.pods.add(name)
-    at = random.uniform(0.0, 0.9)
+    # Up to the very end: whoever sees nothing any more leaves them as they are.
+    at = random.uniform(0.0, 1.0)
     finalizers = [HELD] if random.random() < 0.3 else []
     script = [Op(at, "create", PODS, name, 0, _pod(random, name, finalizers=finalizers))]
     for count in range(random.randrange(4)):

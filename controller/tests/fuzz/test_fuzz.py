@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from fuzzing.targets import SECONDS, TARGETS
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-FUZZ_SECONDS: Final = 33.0
+FUZZ_SECONDS: Final = 26.0
 """All targets together, where the option says nothing else."""
 
 _CASES_A_ROUND: Final = 100
@@ -63,7 +63,7 @@ def test_whatever_comes_is_taken_or_refused_in_bounded_time_and_memory(
     name: str,
     watchdog: type[Watchdog],
     pytestconfig: pytest.Config,
-    record_property: pytest.RecordProperty,
+    record_property: Callable[[str, object], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     ends = time.monotonic() + (pytestconfig.getoption("--fuzz-seconds", default=None) or FUZZ_SECONDS) / len(TARGETS)

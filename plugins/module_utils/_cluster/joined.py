@@ -69,6 +69,8 @@ COMPONENT_ARGUMENTS: dict[str, dict[str, Any]] = {
         "options": {
             "user": {"type": "str"},
             "groups": {**_STRINGS, "default": []},
+            "service_account": {"type": "bool", "default": False},
+            "priority_level": {"type": "str"},
             "cluster_roles": {**_STRINGS, "default": []},
             "rules": {
                 "type": "list",
@@ -99,9 +101,25 @@ _KUBECONFIG = "kubeconfig.yaml"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+_RBAC = "rbac.authorization.k8s.io"
+
+FLOW_PRECEDENCE = 500
+"""Before the FlowSchemas of an apiserver for ServiceAccounts and all others (9000, 9900), after those for the system itself."""
+
+ACCOUNT_NAMESPACE = "kube-system"
+"""Where the ServiceAccounts of joined components are."""
+
+
 def user_of(declaration: Mapping[str, Any]) -> str:
     """The user as whom a joined component with an identity is known to the apiserver."""
     return str(declaration["identity"]["user"] or f"kwok-sim:{declaration['name']}")
+
+
+def service_account_of(declaration: Mapping[str, Any]) -> str:
+    """Name of the ServiceAccount of a joined component, in the namespace ``kube-system``; empty if it has none."""
+    # Declarations of earlier versions say nothing of it.
+    wanted = (declaration["identity"] or {}).get("service_account")
+    return f"kwok-sim-{declaration['name']}" if wanted else ""
 
 
 def client_certificate(name: str) -> str:
@@ -250,6 +268,8 @@ def variables(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -
         known["KUBECONFIG"] = str(layout.component(name) / _KUBECONFIG)
         known["CLIENT_CERT_FILE"] = str(layout.certificate(client_certificate(name)))
         known["CLIENT_KEY_FILE"] = str(layout.key(client_certificate(name)))
+    if service_account_of(declaration):
+        known["SERVICE_ACCOUNT"] = f"{ACCOUNT_NAMESPACE}/{service_account_of(declaration)}"
     if declaration["server_certificate"]:
         known["SERVER_CERT_FILE"] = str(layout.certificate(server_certificate(name)))
         known["SERVER_KEY_FILE"] = str(layout.key(server_certificate(name)))
@@ -348,31 +368,76 @@ def _endpoint(declaration: Mapping[str, Any], option: str, facts: Facts) -> Endp
     )
 
 
-def rbac_objects(declaration: Mapping[str, Any], spec: ClusterSpec) -> list[dict[str, Any]]:
-    """The ClusterRole and ClusterRoleBinding that a component's identity asks for, as Kubernetes objects."""
+def access_objects(declaration: Mapping[str, Any], spec: ClusterSpec) -> list[dict[str, Any]]:
+    """What a component's identity asks for, as Kubernetes objects: its ServiceAccount, roles with bindings, and FlowSchema."""
     identity = declaration["identity"]
     if not identity:
         return []
     name = f"kwok-sim:{declaration['name']}"
-    user = user_of(declaration)
-    group = "rbac.authorization.k8s.io"
+    account = service_account_of(declaration)
     labels = {"app.kubernetes.io/managed-by": "kwok.sim", "app.kubernetes.io/name": declaration["name"]}
+    subjects = [{"apiGroup": _RBAC, "kind": "User", "name": user_of(declaration)}]
     objects: list[dict[str, Any]] = []
+    if account:
+        objects += _account_objects(name, account, labels, subjects[0])
+        subjects.append({"kind": "ServiceAccount", "name": account, "namespace": ACCOUNT_NAMESPACE})
     if identity["rules"]:
         rules = [{_camel_case(key): value for key, value in rule.items() if value} for rule in identity["rules"]]
-        objects.append({"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name, "labels": labels}, "rules": rules})
+        objects.append({"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name, "labels": labels}, "rules": rules})
     objects.extend(
         {
-            "apiVersion": f"{group}/v1",
+            "apiVersion": f"{_RBAC}/v1",
             "kind": "ClusterRoleBinding",
             # A binding's role cannot be changed: another role is another binding.
             "metadata": {"name": name if role == name else f"{name}:{role}", "labels": labels},
-            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": role},
+            "subjects": subjects,
         }
         for role in [*identity["cluster_roles"], *([name] if identity["rules"] else [])]
     )
+    if identity.get("priority_level"):
+        objects.append(_flow_schema(declaration, labels, account))
     return objects
+
+
+def _account_objects(name: str, account: str, labels: dict[str, str], user: dict[str, str]) -> list[dict[str, Any]]:
+    """A ServiceAccount, and the user's right to ask for its tokens."""
+    metadata = {"name": name, "namespace": ACCOUNT_NAMESPACE, "labels": labels}
+    tokens = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [account], "verbs": ["create"]}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {**metadata, "name": account},
+            "automountServiceAccountToken": False,
+        },
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": [tokens]},
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
+            "subjects": [user],
+        },
+    ]
+
+
+def _flow_schema(declaration: Mapping[str, Any], labels: dict[str, str], account: str) -> dict[str, Any]:
+    """Which priority level the requests of a component belong to."""
+    subjects: list[dict[str, Any]] = [{"kind": "User", "user": {"name": user_of(declaration)}}]
+    if account:
+        subjects.append({"kind": "ServiceAccount", "serviceAccount": {"name": account, "namespace": ACCOUNT_NAMESPACE}})
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+    return {
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "FlowSchema",
+        "metadata": {"name": f"kwok-sim-{declaration['name']}", "labels": labels},
+        "spec": {
+            "priorityLevelConfiguration": {"name": declaration["identity"]["priority_level"]},
+            "matchingPrecedence": FLOW_PRECEDENCE,
+            "rules": [{"subjects": subjects, "resourceRules": [everything]}],
+        },
+    }
 
 
 def _camel_case(option: str) -> str:

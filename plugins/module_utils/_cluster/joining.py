@@ -17,7 +17,7 @@ from typing import Any
 
 from .._artifacts.executable import NotExecutable, Platform, check
 from .._errors import SimError
-from .._kube.apply import AppliedObject, apply_objects, delete_objects
+from .._kube.apply import AppliedObject, apply_objects, delete_objects, is_there
 from . import components, executables, joined, place
 from .carry_out import Carrier, now, observe
 from .component import Component, Executable
@@ -73,6 +73,7 @@ def join(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
         if state == "restarted" and not any(change.kind == "component" for change in changes):
             changes.append(Change("restart", "component", name, "was asked for"))
         before = record.declarations.get(name)
+        _check_priority_level(layout, declaration)
         wanted, unwanted = _rbac(declaration, before, spec)
         if mode.check_mode:
             return Outcome([*_apply_rbac(layout, wanted, unwanted, dry_run=True), *changes], describe(layout, record, runtime))
@@ -182,13 +183,24 @@ def _program(path: str) -> Executable:
     return Executable(str(Path(found).absolute()), executables.fingerprint(found))
 
 
+def _check_priority_level(layout: Layout, declaration: Mapping[str, Any]) -> None:
+    # A FlowSchema may name one that is not there: the apiserver takes it, and leaves it without effect.
+    level = (declaration["identity"] or {}).get("priority_level")
+    if level and not is_there(layout.kubeconfig, "flowcontrol.apiserver.k8s.io/v1", "PriorityLevelConfiguration", level):
+        raise SimError(
+            f"priority_level: the apiserver has no PriorityLevelConfiguration {level}",
+            option="identity",
+            remedy="kubectl get prioritylevelconfigurations lists those that there are",
+        )
+
+
 def _rbac(
     declaration: Mapping[str, Any] | None, before: Mapping[str, Any] | None, spec: ClusterSpec
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The objects that are wanted, and those that were and are no more."""
-    wanted = joined.rbac_objects(declaration, spec) if declaration else []
+    wanted = joined.access_objects(declaration, spec) if declaration else []
     names = {(item["kind"], item["metadata"]["name"]) for item in wanted}
-    old = joined.rbac_objects(before, spec) if before else []
+    old = joined.access_objects(before, spec) if before else []
     return wanted, [item for item in old if (item["kind"], item["metadata"]["name"]) not in names]
 
 

@@ -84,6 +84,16 @@ def apply_objects(
     return applied
 
 
+def is_there(kubeconfig_path: Path, api_version: str, kind: str, name: str) -> bool:
+    """Whether the cluster has an object of a kind without namespaces.
+
+    Raises:
+        SimError: The apiserver cannot be reached, or refuses.
+    """
+    with connect(kubeconfig_path) as client:
+        return _get(client, client.resources.get(api_version=api_version, kind=kind), name, None) is not None
+
+
 def delete_objects(kubeconfig_path: Path, objects: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> list[AppliedObject]:
     """Delete ``objects``, the last one first; those that are not there are fine.
 

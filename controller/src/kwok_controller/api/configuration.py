@@ -174,6 +174,14 @@ class Options(Struct, frozen=True, kw_only=True):
         doc("Whether nodes' pods are listed by watch in the Go kwok; without effect."),
     ] = False
 
+    service_account: Annotated[
+        str,
+        _place("options.serviceAccount", "--service-account", ours=True),
+        doc(
+            "Acts as this ServiceAccount, NAMESPACE/NAME, with tokens that it asks for as the kubeconfig's user: the apiserver "
+            "verifies a client certificate with every request, and remembers a token."
+        ),
+    ] = ""
     parallelism: Annotated[
         PositiveInt, _place("options.parallelism", "--parallelism", ours=True), doc("How many requests that play stages may be in flight.")
     ] = 16

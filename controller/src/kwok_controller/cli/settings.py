@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = {bool: "", int: "int", str: "string", list: "strings"}
 _GROUPS: Final = {
-    "Configuration": ("config", "kubeconfig", "master", "enable_crds"),
+    "Configuration": ("config", "kubeconfig", "master", "service_account", "enable_crds"),
     "Nodes": (
         "manage_all_nodes",
         "manage_nodes_with_annotation_selector",
@@ -162,6 +162,15 @@ def connection(options: Options) -> tuple[ConnectionConfig, str]:
     Raises:
         ConnectionConfigError: nothing says where, or not well.
     """
+    config, warning = _connection(options)
+    if options.service_account:
+        from kwok_controller.kube.service_account import acting_as
+
+        config = acting_as(config, options.service_account, OPTIONS["service_account"].title)
+    return config, warning
+
+
+def _connection(options: Options) -> tuple[ConnectionConfig, str]:
     from kwok_controller.kube.connection import SERVICE_ACCOUNT, load
 
     path = options.kubeconfig

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from types import MappingProxyType, TracebackType
@@ -97,7 +98,9 @@ class Client:
         self._refreshing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        await self._refresh()
+        # Credentials may be issued by the apiserver, and that may be away now: then each request asks for them again.
+        with contextlib.suppress(ApiError):
+            await self._refresh()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:

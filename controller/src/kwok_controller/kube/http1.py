@@ -31,6 +31,9 @@ CONNECT_TIMEOUT_S = 10.0
 STREAM_BUFFER = 4 * 1024 * 1024
 """Bytes of a stream that are held for a reader who does not keep up; beyond, nothing is read from the socket."""
 
+READ_SIZE = 64 * 1024
+"""Bytes that are read at once."""
+
 MAX_BODY = 512 * 1024 * 1024
 """Bytes of one answer; a larger one is refused."""
 
@@ -87,6 +90,9 @@ class Pool:
         self._all: set[_Connection] = set()
         self._waiting: deque[asyncio.Future[_Connection | None]] = deque()
         self._closed = False
+        # One for all connections: what is read into it is parsed before anything else is read. Without it, there would be a new one of
+        # 256 KiB for each piece that comes.
+        self.buffer = memoryview(bytearray(READ_SIZE))
 
     def renew(self, tls: ssl.SSLContext | None) -> None:
         """Use other credentials from now on: what is idle is closed, what is under way ends as it began."""
@@ -306,7 +312,7 @@ class Stream:
         self._connection.abort()
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One connection, on which one exchange at a time takes place."""
 
     # fmt: off
@@ -401,16 +407,19 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # asyncio.Protocol
+    # asyncio.BufferedProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.usable = True
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._pool.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         self._began = True
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(self._pool.buffer[:nbytes])
         except httptools.HttpParserUpgrade:
             # What follows the head of the answer to CONNECT is the server's; nothing can be there before the first request.
             return

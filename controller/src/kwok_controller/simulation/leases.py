@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from datetime import datetime
-from hashlib import blake2b
 from enum import IntEnum
+from hashlib import blake2b
 from itertools import count
 from random import random as system_random
 from typing import Any, Final, Protocol
@@ -36,7 +36,7 @@ from kwok_controller.telemetry.logs import get_logger
 NAMESPACE: Final = "kube-node-lease"
 
 RENEW_FRACTION: Final = 0.5
-"""Of the duration: when a Lease is renewed. The kubelet's nodeLeaseRenewIntervalFraction is 0.25 (kubernetes v1.36, pkg/kubelet/kubelet.go).
+"""Of the duration: when a Lease is renewed. The kubelet's fraction is 0.25 (kubernetes v1.36, pkg/kubelet/kubelet.go).
 
 Renewals are most of what an idle cluster's apiserver has to do, and each costs it as much whoever sends it; half of the duration is left
 for one that is late.
@@ -67,7 +67,7 @@ WATCH_RETRY_S: Final = 5.0
 """Until the watch is tried again after it was refused."""
 
 HOLDER_LABEL: Final = "kwok.x-k8s.io/lease-holder"
-"""Says who holds a Lease, so that the apiserver need not tell each controller of its own renewals: they are most of all changes of Leases."""
+"""Says who holds a Lease, so that no controller need be told of its own renewals, which are most of all changes of Leases."""
 
 COMPLAIN_S: Final = 10.0
 """At most one line in the log within this time about requests that fail."""

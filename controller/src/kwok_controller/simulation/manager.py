@@ -57,7 +57,7 @@ An apiserver that has more to do than it can is slow with all that it is asked f
 comes late: its node is marked NotReady, and so are its pods.
 """
 
-GC_THRESHOLD: Final = (20_000, 20, 50)
+GC_THRESHOLD: Final = (100_000, 20, 100)
 """Decoding JSON makes objects by the thousand, none of them in a cycle: Python's own threshold of 700 has them searched all the time."""
 
 NO_STAGES: Final = Lifecycle((), lambda error: None)

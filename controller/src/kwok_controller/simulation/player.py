@@ -252,10 +252,13 @@ class Player:
         # Whoever goes on with the object as it is then needs all of it.
         whole = job.stage.immediate_next_stage or job.step + 1 < len(effect_fields(job.stage.spec.steps))
         accept = JSON if whole else METADATA_ONLY
+        update = None
         if patch.subresource == "status" and patch.type is not PatchType.JSON and not patch.impersonate and not run.blind():
+            update = controller.status_update(changed)
+        if update is not None:
             try:
                 answer = await self._client.update(
-                    resource, namespace, name, controller.status_update(changed), subresource="status", params=UNVALIDATED, accept=accept
+                    resource, namespace, name, update, subresource="status", params=UNVALIDATED, accept=accept
                 )
             except Conflict:
                 # Somebody else changed the object. What has begun is finished on whatever it is now.

@@ -44,6 +44,9 @@ Later they are asked for when the node becomes ours."""
 FEW_NODES: Final = 4
 """For so many nodes at most the objects are listed node by node; for more, all in one go."""
 
+PACK_AFTER_S: Final = 3.0
+"""An object whose stage is due so much later is held in a compact form: there may be one for each node, all the time."""
+
 SETTLE: Final = 0.1
 """Seconds that a list waits for more reasons to make it: a set of stages changes one after the other."""
 
@@ -299,13 +302,20 @@ class Controller:
         meta = obj["metadata"]
         return ObjectReference(self.resource.api_version, self.resource.kind, meta.get("namespace") or "", meta["name"], meta["uid"])
 
-    def status_update(self, obj: Object) -> bytes:
-        """The body of an update of the object's status: its metadata as seen, or it would be lost, and all but what the server keeps."""
-        body = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": obj["metadata"]}
-        if not self.policy.status_alone:
-            return orjson.dumps({**obj, **body})
-        body["status"] = obj.get("status")
-        return orjson.dumps(body)
+    def status_update(self, obj: Object) -> bytes | None:
+        """The body of an update of the object's status: its metadata as seen, or it would be lost, and all but what the server keeps.
+
+        None where there can be none: the patch took the metadata away, or the object is nested deeper than orjson encodes (254 levels; it
+        decodes 1,024). A patch is for the apiserver to judge then.
+        """
+        metadata = obj.get("metadata")
+        if type(metadata) is not dict:
+            return None
+        body: Object = {"apiVersion": self.resource.api_version, "kind": self.resource.kind, "metadata": metadata}
+        try:
+            return orjson.dumps({**body, "status": obj.get("status")} if self.policy.status_alone else {**obj, **body})
+        except orjson.JSONEncodeError:
+            return None
 
     def managed(self) -> int:
         """How many objects are ours to play."""
@@ -333,6 +343,7 @@ class Controller:
         delay = self._delay(stage, obj, draw)
         if job is not None and job.fresh and job.delay == delay and _same(job.stage, stage):
             job.obj, job.stage = obj, stage
+            self._pack(job)
             return
         self._drop(tracked)
         due = self._clock.monotonic() + (delay / 1e9 if delay else 0.0)
@@ -365,10 +376,15 @@ class Controller:
     def _enqueue(self, tracked: Tracked, job: Job) -> None:
         if self.synced or not self.policy.waits_for_first_list:
             if self.policy.may_play(tracked.node):
+                self._pack(job)
                 self._queue.add(job)
                 return
             self._parked_since.setdefault(tracked.node, self._clock.monotonic())
         job.parked = True
+
+    def _pack(self, job: Job) -> None:
+        if job.due - self._clock.monotonic() >= PACK_AFTER_S:
+            job.pack()
 
     def _unpark(self, tracked: Tracked) -> None:
         job = tracked.job

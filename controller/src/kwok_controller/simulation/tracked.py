@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from kwok_controller.simulation.queue import Item, Lane
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
     from kwok_controller.simulation.resources import Controller
 
 Object = dict[str, Any]
+
+PACK_LEVEL: Final = 1
+"""Of zlib: a node in 40 µs, to a third of its text, which is a third of what it takes decoded."""
 
 Key = tuple[str, str]
 """Namespace, empty where there is none, and name."""
@@ -65,7 +71,6 @@ class Job(Item):
     Attributes:
         controller: of the object's kind.
         tracked: the object's record; `tracked.job is self` while this job counts.
-        obj: the version that matched.
         stage: what is played.
         delay: nanoseconds from when the stage matched, as computed then.
         parked: it is not in the queue, but waits for the object's node to become ours.
@@ -76,7 +81,11 @@ class Job(Item):
         conflicts: attempts in a row that met a newer version.
     """
 
-    __slots__ = ("conflicts", "controller", "delay", "obj", "parked", "playing", "retries", "stage", "started", "step", "tracked")
+    # fmt: off
+    __slots__ = (
+        "_obj", "_packed", "conflicts", "controller", "delay", "parked", "playing", "retries", "stage", "started", "step", "tracked",
+    )
+    # fmt: on
 
     def __init__(
         self, controller: Controller, tracked: Tracked, obj: Object, stage: CompiledStage, delay: int | None, due: float, lane: Lane
@@ -84,7 +93,8 @@ class Job(Item):
         super().__init__(due, lane)
         self.controller = controller
         self.tracked = tracked
-        self.obj = obj
+        self._obj: Object | None = obj
+        self._packed = b""
         self.stage = stage
         self.delay = delay
         self.parked = False
@@ -93,6 +103,28 @@ class Job(Item):
         self.started = False
         self.retries = 0
         self.conflicts = 0
+
+    @property
+    def obj(self) -> Object:
+        """The version that matched."""
+        if self._obj is None:
+            self._obj, self._packed = orjson.loads(zlib.decompress(self._packed)), b""
+        return self._obj
+
+    @obj.setter
+    def obj(self, obj: Object) -> None:
+        self._obj, self._packed = obj, b""
+
+    def pack(self) -> None:
+        """Hold the object in about a tenth of the memory until it is asked for."""
+        if self._obj is None:
+            return
+        try:
+            text = orjson.dumps(self._obj)
+        except orjson.JSONEncodeError:
+            # It is nested deeper than orjson encodes (254 levels), though it decodes that.
+            return
+        self._obj, self._packed = None, zlib.compress(text, PACK_LEVEL)
 
     @property
     def fresh(self) -> bool:

@@ -9,7 +9,6 @@ from typing import Final
 
 from fuzzing.expressions import CEL_NAMES, JQ_FUNCTIONS, TEMPLATE_FUNCTIONS
 from fuzzing.values import DURATIONS, KEYS, QUANTITIES, TIMES
-
 from kwok_controller.api import decode_stage
 from kwok_controller.stages.sets import documents, names
 

@@ -10,7 +10,6 @@ from typing import Final
 
 from fuzzing.choices import Choices
 from fuzzing.values import KEYS, number, text, value
-
 from kwok_controller.expressions.cel.functions import functions as cel_functions
 from kwok_controller.expressions.gotemplate import Function, kwok_functions
 from kwok_controller.expressions.jq.builtins import BUILTINS
@@ -263,6 +262,9 @@ def template(choices: Choices, depth: int = 0) -> str:
             return f'{{{{ define "t" }}}}{template(choices, depth + 1)}{{{{ end }}}}{{{{ template "t" {pipeline()} }}}}'
 
 
+_YAML_MARKS: Final = ("!!int", "!!float", "!!binary", "!!timestamp", "!!null", "!x", "&a", "|", ">-", "?", "*a")
+
+
 def yaml(choices: Choices, depth: int = 0) -> str:
     """A text of YAML: JSON, blocks, anchors, tags, and what is none."""
     kind = choices.below(9) if depth < 3 else choices.below(3)
@@ -272,7 +274,7 @@ def yaml(choices: Choices, depth: int = 0) -> str:
         case 1:
             return json.dumps(value(choices, 3), ensure_ascii=choices.chance(2))
         case 2:
-            return f"{choices.pick(('!!int', '!!float', '!!binary', '!!timestamp', '!!null', '!x', '&a', '|', '>-', '?', '*a'))} {text(choices)}"
+            return f"{choices.pick(_YAML_MARKS)} {text(choices)}"
         case 3 | 4:
             return "\n".join(
                 f"{key}: {yaml(choices, depth + 1)}" for key in (_name(choices), *(text(choices)[:20] for _ in choices.times(3)))

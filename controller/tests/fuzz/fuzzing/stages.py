@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from fuzzing.choices import Choices
 from fuzzing.expressions import cel, jq, template, yaml
-from fuzzing.values import KEYS, NUMBERS, Object, key, number, text, value
-
+from fuzzing.values import KEYS, Object, key, number, text, value
 from kwok_controller.api import KINDS
 
 Make = Callable[[Choices], Any]

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
+
 from fuzzing import expressions, stages, values
 from fuzzing.choices import Choices
-
 from kwok_controller.api import KINDS, InvalidObject, decode, decode_stage, unknown_fields
 from kwok_controller.api.configuration import decode_configuration, unknown_configuration_fields
 from kwok_controller.api.load import Document, split_documents
@@ -154,7 +154,8 @@ def quantity(data: bytes) -> None:
         return
     again = parse_quantity(str(read))
     _expect(again == read and str(again) == str(read), "another quantity when it is read again", text, read, again)
-    _expect(-(-read) == read and (read - read).nanos == 0, "no number", text)
+    negative = -read
+    _expect(-negative == read and (read - read).nanos == 0, "no number", text)
     _expect(not math.isnan(float(read)), "no number", text)
     other = parse_quantity(choices.pick(("0", "1Ki", "-5m", "1e3")))
     _expect((read < other) + (read == other) + (read > other) == 1, "no order", read, other)
@@ -265,7 +266,7 @@ def _timed(compiled: CompiledStage, obj: Object) -> None:
     except StageError:
         return
     if delay is None or bounds is None:
-        _expect(delay is bounds, "a delay, and none", compiled.spec, delay, bounds)
+        _expect(delay is None and bounds is None, "a delay, and none", compiled.spec, delay, bounds)
     # Expressions of chance give another bound each time.
     elif "Rand" not in repr(compiled.spec):
         _expect(bounds[0] <= delay <= bounds[-1], "a delay that is out of its range", compiled.spec, delay, bounds)

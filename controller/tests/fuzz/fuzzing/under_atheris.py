@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-import atheris
+import atheris  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
 with atheris.instrument_imports(include=["kwok_controller"]):
     from fuzzing.bounds import Watchdog

@@ -16,7 +16,7 @@ from fake_clock import FakeClock, settle
 from kwok_controller.api import StageResourceRef, decode_stage
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.discovery import Discovery
-from kwok_controller.kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kwok_controller.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, NotFound
 from kwok_controller.kube.resources import Resource
 from kwok_controller.lifecycle import Lifecycle, StageError, compile_stage
 from kwok_controller.lifecycle.patching import apply_json, apply_merge
@@ -144,6 +144,9 @@ class MemoryApi:
             return orjson.dumps(self.put(resource, sent))
         had = self._get(key, resource)
         changed = apply_json(had, sent) if "json-patch" in content_type else apply_merge(had, sent)
+        if changed["metadata"]["uid"] != had["metadata"]["uid"]:
+            causes = [{"reason": "FieldValueInvalid", "field": "metadata.uid", "message": "field is immutable"}]
+            raise Invalid("field is immutable", status=422, reason="Invalid", details={"causes": causes})
         return self._answer(verb, target, had if changed is had else self._store(key, changed, "MODIFIED"))
 
     async def create(

@@ -41,7 +41,7 @@ _NOTHING: Final = re.compile(r" *(?:#.*)?")
 
 # The marks of documents, and directives.
 _MARKS: Final = ("---", "...", "%")
-_CACHED_LINES: Final = 8192
+_CACHED_LINES: Final = 1024
 _CACHED_LENGTH: Final = 256
 
 

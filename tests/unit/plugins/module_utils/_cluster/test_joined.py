@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.component import Component, Endpoint, Port
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.joined import (
+    access_objects,
     certificates,
     check_declaration,
     declaration_of,
     expand,
-    rbac_objects,
     render,
 )
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import CONTROL_PLANE
@@ -207,7 +207,7 @@ def test_a_user_of_its_own_by_default_everywhere() -> None:
     options = {"identity": {"cluster_roles": ["view"]}}
     declaration = declaration_of(component_params(**options))
     (client,) = certificates(declaration, spec_of())
-    (binding,) = rbac_objects(declaration, spec_of())
+    (binding,) = access_objects(declaration, spec_of())
     kubeconfig = json.loads(rendered(**options).files[-1].content)
     assert client.common_name == binding["subjects"][0]["name"] == kubeconfig["users"][0]["name"] == "kwok-sim:web"
 
@@ -218,7 +218,8 @@ def test_roles() -> None:
         {"non_resource_urls": ["/metrics"], "verbs": ["get"]},
         {"api_groups": [""], "resources": ["configmaps"], "resource_names": ["one"], "verbs": ["update"]},
     ]
-    objects = rbac_objects(declaration_of(component_params(identity={"user": "me", "rules": rules, "cluster_roles": ["view"]})), spec_of())
+    identity = {"user": "me", "rules": rules, "cluster_roles": ["view"]}
+    objects = access_objects(declaration_of(component_params(identity=identity)), spec_of())
     assert [(item["kind"], item["metadata"]["name"]) for item in objects] == [
         ("ClusterRole", "kwok-sim:web"),
         ("ClusterRoleBinding", "kwok-sim:web:view"),
@@ -236,6 +237,41 @@ def test_roles() -> None:
     assert len({json.dumps(item["metadata"]["labels"]) for item in objects}) == 1
 
 
+def test_a_service_account_has_the_rights_of_the_user_who_may_ask_for_its_tokens() -> None:
+    identity = {"user": "me", "service_account": True, "cluster_roles": ["view"]}
+    account, role, binding, view = access_objects(declaration_of(component_params(identity=identity)), spec_of())
+    place = ("kube-system", "kwok-sim-web")
+    assert (account["kind"], account["metadata"]["namespace"], account["metadata"]["name"]) == ("ServiceAccount", *place)
+    # Of no other account.
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": ["kwok-sim-web"], "verbs": ["create"]}
+    ]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert {role["metadata"]["namespace"], binding["metadata"]["namespace"]} == {"kube-system"}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "me"}
+    assert binding["subjects"] == [user]
+    assert view["subjects"] == [user, {"kind": "ServiceAccount", "name": "kwok-sim-web", "namespace": "kube-system"}]
+    assert rendered(identity=identity, args=["$(SERVICE_ACCOUNT)"]).args == ("kube-system/kwok-sim-web",)
+
+
+def test_requests_belong_to_the_priority_level_that_is_asked_for() -> None:
+    identity = {"user": "me", "service_account": True, "priority_level": "exempt"}
+    schema = access_objects(declaration_of(component_params(identity=identity)), spec_of())[-1]
+    assert (schema["kind"], schema["spec"]["priorityLevelConfiguration"]) == ("FlowSchema", {"name": "exempt"})
+    (rule,) = schema["spec"]["rules"]
+    assert rule["subjects"] == [
+        {"kind": "User", "user": {"name": "me"}},
+        {"kind": "ServiceAccount", "serviceAccount": {"name": "kwok-sim-web", "namespace": "kube-system"}},
+    ]
+
+
+def test_what_an_earlier_version_declared_is_understood() -> None:
+    declaration = declaration_of(component_params(identity={"user": "me", "cluster_roles": ["view"]}))
+    del declaration["identity"]["service_account"], declaration["identity"]["priority_level"]
+    (binding,) = access_objects(declaration, spec_of())
+    assert [subject["name"] for subject in binding["subjects"]] == ["me"]
+
+
 @pytest.mark.parametrize("identity", [None, {}, {"groups": ["system:masters"]}])
 def test_no_roles_unless_asked(identity: dict[str, Any] | None) -> None:
-    assert rbac_objects(declaration_of(component_params(identity=identity)), spec_of()) == []
+    assert access_objects(declaration_of(component_params(identity=identity)), spec_of()) == []
