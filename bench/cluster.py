@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ ACCOUNT = "kwok-controller"
 HEARTBEAT_FACTOR = 100.0
 """The merge-patch loop renews no Leases. Without this the controller manager would mark its nodes after 50 s, and the load would differ."""
 
+_FLOWS = Resource("flowcontrol.apiserver.k8s.io", "v1", "flowschemas", "FlowSchema", False)
 _NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 _ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", True, frozenset({"token"}))
 _BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False)
@@ -90,6 +93,22 @@ def running_cluster(base_dir: Path, executables: Mapping[str, str], **options: A
         remove(layout, mode)
 
 
+QUIET_CORES = 0.1
+QUIET_S = 3.0
+QUIET_TIMEOUT_S = 90.0
+
+
+async def settle(cluster: Cluster) -> None:
+    """Wait until what the last round left behind is done: the control plane takes next to no CPU; for a while at most."""
+    ends = time.monotonic() + QUIET_TIMEOUT_S
+    used = sum(map(cluster.cpu, cluster.pids))
+    while time.monotonic() < ends:
+        await asyncio.sleep(QUIET_S)
+        before, used = used, sum(map(cluster.cpu, cluster.pids))
+        if used - before < QUIET_CORES * QUIET_S:
+            return
+
+
 async def prepare(client: Client) -> None:
     """The namespace of the load, and the account of kwok-controller."""
     await client.create(_NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
@@ -103,6 +122,23 @@ async def prepare(client: Client) -> None:
         "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": "kube-system"}],
     }
     await client.create(_BINDINGS, None, binding)
+    await client.create(_FLOWS, None, _flow_schema())
+
+
+def _flow_schema() -> dict[str, Any]:
+    """As the role deploys kwok-controller. The others act as the administrator, who is exempt anyway."""
+    account = {"kind": "ServiceAccount", "serviceAccount": {"name": ACCOUNT, "namespace": "kube-system"}}
+    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}
+    return {
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "FlowSchema",
+        "metadata": {"name": ACCOUNT},
+        "spec": {
+            "priorityLevelConfiguration": {"name": "exempt"},
+            "matchingPrecedence": 500,
+            "rules": [{"subjects": [account], "resourceRules": [everything]}],
+        },
+    }
 
 
 async def token(client: Client) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -78,27 +79,26 @@ async def each(work: Iterable[Callable[[], Any]], requests: int = REQUESTS) -> N
 
 async def create(client: Client, resource: Resource, objects: Iterable[Object]) -> None:
     """Create all of them."""
-    await each(
-        (lambda item=item: client.create(resource, item["metadata"].get("namespace"), item, accept=METADATA_ONLY)) for item in objects
-    )
+    await each(partial(client.create, resource, item["metadata"].get("namespace"), item, accept=METADATA_ONLY) for item in objects)
 
 
 async def delete_pods(client: Client, names: Iterable[str]) -> None:
     """Ask for their deletion, with the grace period that they have."""
-    await each((lambda name=name: client.delete(PODS, NAMESPACE, name)) for name in names)
+    await each(partial(client.delete, PODS, NAMESPACE, name) for name in names)
 
 
 async def clear(client: Client) -> None:
     """Remove all pods, nodes and Leases of nodes at once, without anybody's help."""
     at_once = orjson.dumps({"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
+
+    async def remove(resource: Resource, namespace: str | None, name: str) -> None:
+        with suppress(NotFound):
+            await client.request("DELETE", resource.path(namespace, name), body=at_once)
+
     for resource, namespace in ((PODS, NAMESPACE), (NODES, None), (LEASES, LEASE_NAMESPACE)):
         names = [item["metadata"]["name"] async for item in client.list(resource, namespace, timeout=120)]
 
-        async def remove(name: str, resource: Resource = resource, namespace: str | None = namespace) -> None:
-            with suppress(NotFound):
-                await client.request("DELETE", resource.path(namespace, name), body=at_once)
-
-        await each((lambda name=name, remove=remove: remove(name)) for name in names)
+        await each(partial(remove, resource, namespace, name) for name in names)
 
 
 class Count:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kwok_controller.kube import connection
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import NODES, PODS
 
 from . import players
-from .cluster import Cluster, prepare, running_cluster, token
-from .load import NAMESPACE, Stopwatch, clear, counting, create, delete_pods, node, pod, ready_nodes, running_pods
+from .cluster import Cluster, prepare, running_cluster, settle, token
+from .load import NAMESPACE, Stopwatch, clear, counting, create, delete_pods, node, pod, ready_nodes, running_pods, warm_up
 from .peer import build
 from .players import CONTROLLER, GO_KWOK, LOOP, Player
 from .ports import free_port
@@ -134,15 +135,17 @@ async def _run(
     players.write_stages(stages)
     taken: dict[str, list[Figures]] = {name: [] for name in names}
     with running_cluster(work / "cluster", executables) as cluster:
-        async with cluster.client() as client:
-            await prepare(client)
-            ours = cluster.kubeconfig_with("token", {"token": await token(client)})
-            port = free_port()
-            known = {
-                GO_KWOK: players.go_kwok(peer, cluster.kubeconfig, stages, port),
-                CONTROLLER: players.kwok_controller(ours, stages, port),
-                LOOP: players.merge_patch_loop(cluster.kubeconfig),
-            }
+        async with cluster.client() as administrator:
+            await prepare(administrator)
+            ours = cluster.kubeconfig_with("token", {"token": await token(administrator)})
+        port = free_port()
+        known = {
+            GO_KWOK: players.go_kwok(peer, cluster.kubeconfig, stages, port),
+            CONTROLLER: players.kwok_controller(ours, stages, port),
+            LOOP: players.merge_patch_loop(cluster.kubeconfig),
+        }
+        # The load is the same for all, and to cost as little as it can.
+        async with Client(connection.load(ours)) as client:
             for number in range(rounds):
                 for name in names:
                     figures = await measure(cluster, client, known[name], size, work / f"{name}.log".replace(" ", "-"), report)
@@ -154,8 +157,9 @@ async def _run(
 async def measure(cluster: Cluster, client: Client, player: Player, size: Size, log: Path, report: Report) -> Figures:
     """One round of one player, from an empty cluster to an empty cluster."""
     figures: Figures = {}
+    await settle(cluster)
     with player.playing(log) as process:
-        await _warm_up(client)
+        await warm_up(client, TIMEOUT_S)
         before, apiserver_before = process.cpu(), cluster.cpu()
         async with ready_nodes(client) as ready:
             watch = Stopwatch()
@@ -194,20 +198,11 @@ async def measure(cluster: Cluster, client: Client, player: Player, size: Size, 
         figures["peak_rss_mib"] = process.peak_rss()
     await clear(client)
     if player.name != LOOP and size.restart_pods:
+        await settle(cluster)
         figures["restart_s"] = await _restart(client, player, size, log)
         report(f"{player.name}: all pods run {figures['restart_s']:.1f} s after a restart")
         await clear(client)
     return figures
-
-
-async def _warm_up(client: Client) -> None:
-    """Wait until the player plays: a node and a pod of their own."""
-    async with ready_nodes(client) as ready, running_pods(client) as running:
-        await create(client, NODES, [node(999_999)])
-        await ready.until(bool, TIMEOUT_S)
-        await create(client, PODS, [{**pod(0, 1, "warm-up"), "spec": {**pod(0, 1)["spec"], "nodeName": node(999_999)["metadata"]["name"]}}])
-        await running.until(bool, TIMEOUT_S)
-    await clear(client)
 
 
 async def _restart(client: Client, player: Player, size: Size, log: Path) -> float:

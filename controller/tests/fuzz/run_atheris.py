@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 HERE: Final = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
+SUPPORT: Final = HERE.parent / "support"
+sys.path[:0] = [str(SUPPORT), str(HERE.parents[1] / "src")]
 
 SLOWER: Final = 10
 """Instrumented code may take that many times as long as otherwise."""
@@ -105,7 +106,7 @@ def run(name: str, seconds: float, seed: int, crashes: Path, corpus: Path | None
         if found := dictionary(name):
             words.write_text(found)
             options.append(f"-dict={words}")
-        command = [sys.executable, str(HERE / "fuzzing" / "under_atheris.py"), name, str(SLOWER), *options, str(kept), str(seeds)]
+        command = [sys.executable, str(SUPPORT / "fuzzing" / "under_atheris.py"), name, str(SLOWER), *options, str(kept), str(seeds)]
         process = subprocess.Popen(
             command,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2])},

@@ -184,7 +184,7 @@ class Options(Struct, frozen=True, kw_only=True):
     ] = ""
     parallelism: Annotated[
         PositiveInt, _place("options.parallelism", "--parallelism", ours=True), doc("How many requests that play stages may be in flight.")
-    ] = 16
+    ] = 32
     seed: Annotated[
         Annotated[int, Meta(ge=-INT64_MAX - 1, le=INT64_MAX)] | None,
         _place("options.seed", "--seed", ours=True),

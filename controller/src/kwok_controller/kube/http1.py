@@ -368,7 +368,7 @@ class _Connection(asyncio.BufferedProtocol):
             raise Broken(f"{self._pool.endpoint} closed the connection")
         answer = self._answer = self._loop.create_future()
         self._began = False
-        timer = self._loop.call_later(timeout, _expire, answer, f"{self._pool.endpoint} did not answer within {timeout:.0f} s")
+        timer = self._loop.call_later(timeout, self._expire, answer, "did not answer within", timeout)
         transport.write(message)
         try:
             return await answer
@@ -385,7 +385,7 @@ class _Connection(asyncio.BufferedProtocol):
             if self._error:
                 raise self._error
             reader = self._reader = self._loop.create_future()
-            timer = self._loop.call_later(timeout, _expire, reader, f"{self._pool.endpoint} sent nothing for {timeout:.0f} s")
+            timer = self._loop.call_later(timeout, self._expire, reader, "sent nothing for", timeout)
             try:
                 await reader
             finally:
@@ -400,6 +400,10 @@ class _Connection(asyncio.BufferedProtocol):
             self._paused = False
             self._transport.resume_reading()
         return chunk
+
+    def _expire(self, future: asyncio.Future[Any], what: str, seconds: float) -> None:
+        # The text is made only where it is needed: a timer is set for every request.
+        _expire(future, f"{self._pool.endpoint} {what} {seconds:.0f} s")
 
     def abort(self) -> None:
         """Close at once."""

@@ -60,6 +60,12 @@ SETTLING_S = 15.0
 _GO_ORDER = frozenset({"", "coordination.k8s.io"})
 """Groups whose objects the server writes in the order of Go structs. Custom resources, whose order is another one, cannot be in them."""
 
+SHOWN_BYTES = 300
+"""Of an event that cannot be decoded: enough for apiVersion, kind and most of the metadata."""
+
+_TOO_DEEP = "depth limit"
+"""What orjson says of an object that is nested too deep."""
+
 MAX_LINE = 64 * 1024 * 1024
 """Bytes of one event. Objects are at most 1.5 MiB in etcd."""
 
@@ -96,12 +102,14 @@ class WatchHooks(msgspec.Struct, frozen=True):
         restarted: A stream ended and another one is begun; takes the reason: ``timeout`` (the server's regular end), ``broken``, ``idle``,
             ``expired`` (410: listed anew), ``rewound`` (the server lost its history: listed anew), ``error``.
         failed: An attempt failed; takes the error and the seconds until the next one; ``None`` where the error is raised to the caller.
+        undecodable: An object is nested deeper than 1,024 levels, and left out; takes the beginning of its event.
         random: Between 0 and 1.
         sleep: Waits for so many seconds.
     """
 
     restarted: Callable[[str], None] = lambda reason: None
     failed: Callable[[ApiError | ConnectionConfigError, float | None], None] = lambda error, seconds: None
+    undecodable: Callable[[str], None] = lambda event: None
     random: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 
@@ -337,6 +345,10 @@ class _Watch:
             metadata = item["metadata"]
             version = metadata["resourceVersion"]
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+            if isinstance(error, orjson.JSONDecodeError) and _TOO_DEEP in str(error):
+                # The apiserver takes objects deeper than orjson decodes. One that cannot be known must not hide all others.
+                self._hooks.undecodable(line[:SHOWN_BYTES].decode("utf-8", "replace"))
+                return
             raise ApiError(f"the stream of changes holds what is no event: {error!r}") from None
         if kind == "BOOKMARK":
             self._bookmark(metadata, version, events)

@@ -109,6 +109,11 @@ class CompiledStage:
         self.bind(draw, "delay")
         return self._delay.bounds(obj, now_ns)
 
+    @property
+    def length(self) -> int:
+        """How many effects it has at most."""
+        return len(self._actions)
+
     def effects(self, obj: Object, start: int = 0, draw: Draw = _NO_DRAW) -> Iterator[tuple[int, Effect]]:
         """What the stage does to the object, one after the other, each computed only when it is asked for.
 

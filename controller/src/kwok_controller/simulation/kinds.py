@@ -189,7 +189,10 @@ class Kind:
 
     async def _follow(self, controller: Controller) -> None:
         resource, selection = controller.resource, self._selection
-        hooks = WatchHooks(restarted=lambda reason: self._tools.metrics.watch_restarted(resource.plural, reason))
+        hooks = WatchHooks(
+            restarted=lambda reason: self._tools.metrics.watch_restarted(resource.plural, reason),
+            undecodable=lambda event: _LOG.warning("%s: an object is nested too deep to be played: %s", resource, event),
+        )
         events = watch(self._tools.client, resource, label_selector=selection.labels, field_selector=selection.fields, hooks=hooks)
         pace = Pace()
         async with aclosing(events):

@@ -250,7 +250,7 @@ class Player:
             return
         namespace, name = _place(job)
         # Whoever goes on with the object as it is then needs all of it.
-        whole = job.stage.immediate_next_stage or job.step + 1 < len(effect_fields(job.stage.spec.steps))
+        whole = job.stage.immediate_next_stage or job.step + 1 < job.stage.length
         accept = JSON if whole else METADATA_ONLY
         update = None
         if patch.subresource == "status" and patch.type is not PatchType.JSON and not patch.impersonate and not run.blind():

@@ -158,7 +158,7 @@ def test_flags_win_over_files_and_files_over_defaults() -> None:
         {"cidr": "10.1.0.0/16", "node_port": 1, "manage_all_nodes": True}, {"node_port": 2, "manage_all_nodes": False, "cidr": None}
     )
 
-    assert (result.cidr, result.node_port, result.manage_all_nodes, result.parallelism) == ("10.1.0.0/16", 2, False, 16)
+    assert (result.cidr, result.node_port, result.manage_all_nodes, result.parallelism) == ("10.1.0.0/16", 2, False, 32)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class Script:
         self.server = FaultServer(self._handle)
         self.restarts: list[str] = []
         self.waits: list[float] = []
+        self.undecodable: list[str] = []
         self.failures: list[tuple[type[BaseException], float | None]] = []
 
     async def _handle(self, request: Request, reply: Reply) -> None:
@@ -43,6 +44,7 @@ class Script:
         return WatchHooks(
             restarted=self.restarts.append,
             failed=lambda error, seconds: self.failures.append((type(error), seconds)),
+            undecodable=self.undecodable.append,
             random=lambda: 1.0,
             sleep=sleep,
         )
@@ -333,6 +335,21 @@ def test_events_before_an_error_in_the_same_chunk_are_told() -> None:
     run(script, SYNCED, ADDED_A, ADDED_B)
     assert script.asked == [("initial", ""), ("follow", "3")]
     assert script.restarts == ["error"]
+
+
+def test_an_object_that_is_nested_too_deep_hides_no_other() -> None:
+    async def step(request: Request, reply: Reply) -> None:
+        await reply.begin()
+        await reply.events(event("ADDED", pod("a", 1)), bookmark(2, initial_end=True))
+        deep = b'{"type":"ADDED","object":{"kind":"Pod","metadata":{"name":"deep","resourceVersion":"3"},"spec":'
+        await reply.chunk(deep + b'{"a":' * 1500 + b"1" + b"}" * 1500 + b"}}\n")
+        await reply.events(event("ADDED", pod("b", 4)))
+        await finish(reply, "hang")
+
+    script = Script(step)
+    run(script, ADDED_A, SYNCED, ADDED_B)
+    assert script.restarts == []
+    assert ["deep" in text for text in script.undecodable] == [True]
 
 
 def test_replaced_between_two_events() -> None:

@@ -70,7 +70,7 @@ class ControllerProcess:
             "-m",
             "kwok_controller",
             *(f"--config={sets / name}" for name in SETS),
-            f"--config={Path(__file__).with_name('steps.yaml')}",
+            f"--config={Path(__file__).with_name('fault_steps.yaml')}",
             f"--kubeconfig={kubeconfig}",
             f"--manage-nodes-with-label-selector={LABEL}={run}",
             f"--node-lease-duration-seconds={LEASE_S}",
