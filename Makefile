@@ -184,6 +184,11 @@ faults: $(STAMPS)/dev collection ## The controller among faults, of any number a
 	$(call stage,$(FAULTS) faults of seed $(SEED)) pytest --config-file controller/pyproject.toml --rootdir controller \
 		controller/tests/faults --faults $(FAULTS) --seed $(SEED) $(PYTEST_ARGS)
 
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(STAMPS)/dev collection ## Fuzz the controller's pure parts, all targets together for FUZZ_SECONDS
+	$(call stage,Fuzzing) python controller/tests/fuzz/run_atheris.py --seconds $(FUZZ_SECONDS) --crashes $(BUILD)/crashes
+
 .PHONY: repository
 repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata, documentation, the built collection
 	$(call stage,Tests of the repository) pytest tests/repository --junit-xml=$(RESULTS)/repository.xml $(PYTEST_ARGS)
@@ -199,7 +204,7 @@ integration: $(STAMPS)/dev test-tree system-packages ## Integration tests agains
 ##@ More
 
 .PHONY: bench
-bench: $(STAMPS)/dev collection ## Benchmarks
+bench: $(STAMPS)/dev collection ## Benchmarks: side by side with the Go kwok; BENCH_ARGS=--help lists others
 	$(call stage,Benchmarks) PYTHONPATH=$(COLLECTIONS) python -m bench $(BENCH_ARGS)
 
 .PHONY: docs
