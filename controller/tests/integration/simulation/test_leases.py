@@ -19,7 +19,7 @@ from sim_cluster import Cluster
 from kwok_controller.kube.client import MERGE_PATCH, Client
 from kwok_controller.kube.resources import LEASES, NODES
 from kwok_controller.simulation.clock import SystemClock
-from kwok_controller.simulation.leases import NAMESPACE, ClusterLeases, LeaseKeeper
+from kwok_controller.simulation.leases import HOLDER_LABEL, NAMESPACE, ClusterLeases, LeaseKeeper, label_of
 
 CLOCK = SystemClock()
 
@@ -168,12 +168,14 @@ def test_a_deleted_lease_is_made_again_and_strangers_labels_stay(cluster: Cluste
             mine.keeper.hold(prefix, "")
             await until(lambda: mine.keeper.held(prefix), 10, "it is held")
             await asyncio.to_thread(cluster.kubectl, "label", "lease", prefix, "-n", NAMESPACE, "team=a")
-            await asyncio.sleep(3)
+            # Longer than half of the duration: it was renewed since.
+            await asyncio.sleep(5)
             lease = (await asyncio.to_thread(leases, cluster, prefix))[prefix]
-            assert lease["metadata"]["labels"] == {"team": "a"}
+            assert lease["metadata"]["labels"] == {"team": "a", HOLDER_LABEL: label_of("me")}
             uid = lease["metadata"]["uid"]
             await asyncio.to_thread(cluster.kubectl, "delete", "lease", prefix, "-n", NAMESPACE)
-            await asyncio.sleep(1)
+            # The renewal that is next shows that it is gone.
+            await asyncio.sleep(5)
             assert (await asyncio.to_thread(leases, cluster, prefix))[prefix]["metadata"]["uid"] != uid
             assert mine.lost == []
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from go_oracle import GoOracle
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from kwok_controller.expressions.yaml import YamlError, load_yaml
@@ -81,6 +81,8 @@ LINES = st.one_of(
 )
 
 
+@example(lines=["a: ", "  null: ", "a: "], end="\n")
+@example(lines=["a: ", "  null: ", "b: "], end="\n")
 @settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(lines=st.lists(LINES, max_size=7), end=st.sampled_from(["\n", "", "\n\n", " "]))
 def test_generated(kwok_oracle: GoOracle, lines: list[str], end: str) -> None:

@@ -45,11 +45,31 @@ def _message(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else f"no YAML: {problem}"
 
 
+class _KeyRefused(YamlError):
+    """JSON cannot have this key."""
+
+
+class _Refused:
+    """A mapping with a key that JSON cannot have. As in Go, that counts only where the mapping stays: the last of equal keys wins."""
+
+    def __init__(self, error: YamlError) -> None:
+        self.error = error
+
+
+def _refusal(value: Any) -> YamlError | None:
+    """The first error in a value that was read."""
+    if isinstance(value, _Refused):
+        return value.error
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return next((error for error in map(_refusal, inner) if error), None)
+
+
 class _Reader:
     def __init__(self, events: Iterator[Any], limits: Limits) -> None:
         self._events = events
         self._limits = limits
         self._nodes = 0
+        self._refused = False
         # By anchor: the value, and how many nodes it is. None while it is being read.
         self._anchors: dict[str, tuple[Any, int] | None] = {}
 
@@ -60,6 +80,8 @@ class _Reader:
                     raise YamlError("found incompatible YAML document")
                 value = _jsonable(self._node(next(self._events), 0))
                 next(self._events)  # the document must end as one
+                if self._refused and (error := _refusal(value)):
+                    raise error
                 return value
         return None
 
@@ -101,18 +123,25 @@ class _Reader:
             items.append(_jsonable(self._node(event, depth + 1)))
         return items
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, depth: int) -> dict[str, Any] | _Refused:
         made: dict[str, Any] = {}
+        refused: YamlError | None = None
         for event in self._events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
-            key = self._key(event, depth)
+            try:
+                key = self._key(event, depth)
+            except _KeyRefused as error:
+                key, refused = "", refused or YamlError(str(error))
             value = self._node(next(self._events), depth + 1)
             if key is _MERGE:
                 _merge(made, value, event)
             else:
                 made[key] = _jsonable(value)
-        return made
+        if refused is None:
+            return made
+        self._refused = True
+        return _Refused(refused)
 
     def _key(self, event: Any, depth: int) -> Any:
         if (
@@ -122,12 +151,12 @@ class _Reader:
         ):
             return _MERGE
         key = self._node(event, depth + 1)
-        if isinstance(key, (list, dict)):
+        if isinstance(key, (list, dict, _Refused)):
             raise YamlError(f"{_place(event)}: a list or mapping cannot be a key")
         try:
             return key_text(key)
         except YamlError as error:
-            raise YamlError(f"{_place(event)}: {error}") from None
+            raise _KeyRefused(f"{_place(event)}: {error}") from None
 
 
 def _place(event: Any) -> str:
