@@ -47,13 +47,11 @@ RENEW_JITTER: Final = 0.04
 
 URGENT_FRACTION: Final = 0.6
 CRITICAL_FRACTION: Final = 0.75
-"""Of the duration: how old the oldest renewal that is due has to be for new nodes to get every `URGENT_TURNS`th request, and none.
+"""Of the duration: how old the oldest renewal that is due has to be for new nodes to get every `URGENT_TURNS`th request, and none; until
+then they get all.
 
 Whoever takes on nodes as fast as it can until the first has to be renewed has just as long again to renew them all.
 """
-
-DUE_TURNS: Final = 2
-"""As long as no renewal is urgent, new nodes get every second request."""
 
 URGENT_TURNS: Final = 4
 
@@ -407,8 +405,11 @@ class LeaseKeeper:
         age = self._clock.monotonic() - self._to_renew[0][0]
         if age >= self._duration * CRITICAL_FRACTION:
             return True
+        if age < self._duration * URGENT_FRACTION:
+            # It is due, to be spread over time, and can wait for as long as nodes come in.
+            return False
         self._turn += 1
-        return self._turn % (URGENT_TURNS if age >= self._duration * URGENT_FRACTION else DUE_TURNS) != 0
+        return self._turn % URGENT_TURNS != 0
 
     def _takeable(self, record: _Record, now: float) -> bool:
         """Whether it may become ours: nobody has it, it is ours already, or it has run out."""
