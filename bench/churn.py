@@ -80,7 +80,8 @@ def judge(samples: Sequence[Sample]) -> Verdict:
     return Verdict(
         rss_slope=fit.line(rss).b * 3600,
         rss_slope_late=fit.line(rss[len(rss) // 2 :]).b * 3600,
-        rss_growth=statistics.fmean(value for _, value in rss[-tenth:]) / statistics.fmean(value for _, value in rss[tenth : 2 * tenth]),
+        rss_growth=statistics.fmean(value for _time, value in rss[-tenth:])
+        / statistics.fmean(value for _time, value in rss[tenth : 2 * tenth]),
         queue_rise_s=queue.b * (samples[-1]["at_s"] - samples[0]["at_s"]),
         most={series: max(sample[series] for sample in samples) for series in samples[0]},
     )

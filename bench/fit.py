@@ -64,7 +64,7 @@ def line(points: Sequence[tuple[float, float]]) -> Line:
         NoFit: There are not two different x.
     """
     try:
-        slope, intercept = statistics.linear_regression([x for x, _ in points], [y for _, y in points])
+        slope, intercept = statistics.linear_regression([point[0] for point in points], [point[1] for point in points])
     except statistics.StatisticsError as error:
         raise NoFit(f"a line needs two sizes: {error}") from error
     return Line(intercept, slope)

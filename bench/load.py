@@ -73,7 +73,7 @@ async def each(work: Iterable[Callable[[], Any]], requests: int = REQUESTS) -> N
             await call()
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(requests):
+        for _number in range(requests):
             tasks.create_task(some())
 
 

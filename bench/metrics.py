@@ -27,7 +27,7 @@ TIMEOUT_S = 10.0
 def parse(text: str) -> dict[str, float]:
     """The series of a document in Prometheus' text format (without time stamps, as the controller writes it)."""
     lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
-    return {series: float(value) for series, _, value in lines}
+    return {series: float(value) for series, _space, value in lines}
 
 
 async def scrape(port: int) -> Metrics:

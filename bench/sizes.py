@@ -212,7 +212,7 @@ async def _recover(ground: Bed, controller: Controller, size: Size, figures: Fig
     async with running_pods(ground.client) as running:
         watch = Stopwatch()
         controller.start()
-        _, figures["recovery_ready_s"] = await controller.until_ready(TIMEOUT_S)
+        _answers, figures["recovery_ready_s"] = await controller.until_ready(TIMEOUT_S)
         async with telling(running, size.pods + pending, "pods run", report):
             await running.until(lambda count: count >= size.pods + pending, TIMEOUT_S)
         figures["recovery_s"] = watch.seconds
