@@ -7,6 +7,9 @@
 Usage: ``summary.py DIRECTORY``. Reads what the stages leave in the directory: ``stages.tsv`` (outcome, seconds, title), pytest's
 ``*.xml``, ``sanity/*.xml`` with one file for each sanity test, and ``integration/*.xml`` with one file for each run of a target,
 which counts as one test. Exit code 1 if anything failed or nothing was tested.
+
+Ansible's JUnit callback takes a task that failed and was rescued, as a test of a refusal is, for a failure. Whether targets failed is
+for ansible-test to say: where its stage is done, none did.
 """
 
 from __future__ import annotations
@@ -24,15 +27,20 @@ def outcome(elements: list[ET.Element]) -> str:
     return "skipped" if all(case.find("skipped") is not None for case in elements) else "passed"
 
 
-def results(directory: Path) -> list[tuple[str, str, str]]:
-    """What was tested, as (kind, name, outcome)."""
+INTEGRATION = "ansible-test integration"
+"""Title of the stage in the Makefile."""
+
+
+def results(directory: Path, *, rescued: bool) -> list[tuple[str, str, str]]:
+    """What was tested, as (kind, name, outcome). ``rescued``: failures of integration tests were meant to be."""
     found = []
     for path in sorted(directory.rglob("*.xml")):
         cases = list(ET.parse(path).getroot().iter("testcase"))
         kind = path.stem if path.parent == directory else path.parent.name
         if kind == "integration":
             # The playbook of a target is called after it, with a random suffix.
-            found.append((kind, path.stem.rsplit("-", 2)[0], outcome(cases)))
+            how = outcome(cases)
+            found.append((kind, path.stem.rsplit("-", 2)[0], "passed" if rescued and how == "failed" else how))
         else:
             found += [(kind, f"{case.get('classname')}::{case.get('name')}", outcome([case])) for case in cases]
     return found
@@ -40,8 +48,8 @@ def results(directory: Path) -> list[tuple[str, str, str]]:
 
 def main(directory: Path) -> int:
     """Print the summary; returns the exit code."""
-    found = results(directory)
     stages = [line.split("\t") for line in (directory / "stages.tsv").read_text().splitlines()]
+    found = results(directory, rescued=any(stage[0] == "done" and stage[2] == INTEGRATION for stage in stages))
     for how, seconds, title in stages:
         print(f"{how:8} {seconds:>5} s  {title}")
     for kind in sorted({test[0] for test in found}):

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What ``make test`` says in the end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[1] / "tools/summary.py"
+RESCUED = '<testsuite><testcase name="a"/><testcase name="refused"><failure/></testcase></testsuite>'
+
+
+def summary(directory: Path) -> tuple[int, list[str]]:
+    done = subprocess.run([sys.executable, str(TOOL), str(directory)], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "last"), [("done", 0, "1 passed, 0 failed, 0 skipped"), ("FAILED", 1, "0 passed, 1 failed, 0 skipped")]
+)
+def test_whether_a_target_failed_is_for_ansible_test_to_say(tmp_path: Path, stage: str, code: int, last: str) -> None:
+    (tmp_path / "integration").mkdir()
+    (tmp_path / "integration/kwok_cluster-abc-1.xml").write_text(RESCUED)
+    (tmp_path / "stages.tsv").write_text(f"{stage}\t7\tansible-test integration\n")
+    found = summary(tmp_path)
+    assert (found[0], found[1][-1]) == (code, last)
+    assert ("FAILED integration kwok_cluster" in found[1]) == (stage == "FAILED")
+
+
+def test_a_failure_elsewhere_counts_whatever_the_stages_say(tmp_path: Path) -> None:
+    (tmp_path / "unit.xml").write_text(RESCUED)
+    (tmp_path / "stages.tsv").write_text("done\t7\tansible-test integration\ndone\t1\tUnit tests\n")
+    assert summary(tmp_path)[0] == 1
+
+
+def test_the_stage_is_called_what_the_makefile_calls_it() -> None:
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    assert "$(call stage,ansible-test integration)" in makefile
+    assert 'INTEGRATION = "ansible-test integration"' in TOOL.read_text(encoding="utf-8")
