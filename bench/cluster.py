@@ -22,7 +22,8 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.place import lay
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import CLUSTER_ARGUMENTS
 from kwok_controller.kube import connection
 from kwok_controller.kube.client import Client
-from kwok_controller.kube.resources import Resource
+from kwok_controller.kube.resources import NAMESPACES, Resource
+from kwok_controller.kube.service_account import SERVICE_ACCOUNTS
 
 from .apiserver import cpu_seconds
 from .load import NAMESPACE
@@ -36,8 +37,6 @@ HEARTBEAT_FACTOR = 100.0
 """The merge-patch loop renews no Leases. Without this the controller manager would mark its nodes after 50 s, and the load would differ."""
 
 _FLOWS = Resource("flowcontrol.apiserver.k8s.io", "v1", "flowschemas", "FlowSchema", False)
-_NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
-_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount", True, frozenset({"token"}))
 _BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False)
 
 
@@ -111,9 +110,9 @@ async def settle(cluster: Cluster) -> None:
 
 async def prepare(client: Client) -> None:
     """The namespace of the load, and the account of kwok-controller."""
-    await client.create(_NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    await client.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": "kube-system"}}
-    await client.create(_ACCOUNTS, "kube-system", account)
+    await client.create(SERVICE_ACCOUNTS, "kube-system", account)
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
@@ -144,5 +143,5 @@ def _flow_schema() -> dict[str, Any]:
 async def token(client: Client) -> str:
     """A token of that account."""
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": TOKEN_SECONDS}}
-    answer = await client.create(_ACCOUNTS, "kube-system", request, name=ACCOUNT, subresource="token")
+    answer = await client.create(SERVICE_ACCOUNTS, "kube-system", request, name=ACCOUNT, subresource="token")
     return str(json.loads(answer)["status"]["token"])

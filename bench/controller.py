@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 import subprocess
 import time
 import urllib.error
@@ -27,7 +25,7 @@ from . import players
 from .cluster import Cluster, prepare, running_cluster, token
 from .load import LEASE_NAMESPACE, Count
 from .metrics import get
-from .players import STOP_SECONDS, Process
+from .players import STOP_SECONDS, Process, end
 from .ports import free_port
 
 Report = Callable[[str], None]
@@ -103,22 +101,15 @@ class Controller:
 
     def kill(self) -> None:
         """SIGKILL: it can give nothing back."""
-        os.kill(self.process.pid, signal.SIGKILL)
-        self._end()
+        self.check()
+        assert self._popen is not None
+        self._popen.kill()
+        self._popen.wait(STOP_SECONDS)
 
     def stop(self) -> None:
         """Ask it to end, as a user would, and wait for it; nothing if none runs."""
-        if self._popen is not None and self._popen.poll() is None:
-            self._popen.send_signal(signal.SIGTERM)
-            self._end()
-
-    def _end(self) -> None:
-        assert self._popen is not None
-        try:
-            self._popen.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._popen.kill()
-            self._popen.wait()
+        if self._popen is not None:
+            end(self._popen)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,7 @@ class Count:
         (self.names.add if holds else self.names.discard)(name)
         self._changed.set()
 
-    async def until(self, condition: Callable[[int], bool], timeout_s: float, report: Callable[[int], None] = lambda count: None) -> None:
+    async def until(self, condition: Callable[[int], bool], timeout_s: float) -> None:
         """Wait until their number is like this.
 
         Raises:
@@ -122,7 +122,6 @@ class Count:
         try:
             async with asyncio.timeout(timeout_s):
                 while not condition(len(self.names)):
-                    report(len(self.names))
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import cluster_start
 from .controller import Bed, Report, bed
 from .load import Stopwatch
 
@@ -27,17 +26,8 @@ GOALS: Mapping[str, float] = {"from nothing to Ready": 10.0, "unchanged": 3.0}
 """Seconds, at most."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of one thing in each round."""
-
-    name: str
-    seconds: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """The median, in seconds."""
-        return statistics.median(self.seconds)
+class Timing(cluster_start.Timing):
+    """Wall-clock seconds of one thing, with its goal."""
 
     @property
     def met(self) -> bool:

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .apiserver import cpu_seconds
@@ -33,12 +31,10 @@ class Player:
     Attributes:
         name: For the table.
         command: What is run.
-        environment: Beside that of the bench.
     """
 
     name: str
     command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def playing(self, log: Path) -> Iterator[Process]:
@@ -48,18 +44,23 @@ class Player:
             log: What it prints goes to the end of this file.
         """
         with log.open("ab") as output:
-            process = subprocess.Popen(self.command, stdout=output, stderr=output, env={**os.environ, **self.environment})
+            process = subprocess.Popen(self.command, stdout=output, stderr=output)
         try:
             yield Process(process)
             if process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended by itself with {process.returncode}; see {log}")
         finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, as a user would, and wait for it; for a while. One that has ended is left alone."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class Process:
@@ -67,7 +68,6 @@ class Process:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pid = process.pid
-        self._process = process
 
     def cpu(self) -> float:
         """Seconds of CPU."""
@@ -80,10 +80,6 @@ class Process:
     def peak_rss(self) -> float:
         """MiB of memory, resident at most so far."""
         return memory(self.pid, "VmHWM")
-
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._process.poll() is None
 
 
 def memory(pid: int, what: str) -> float:

@@ -231,9 +231,9 @@ def table(figures: Mapping[str, Figures]) -> str:
 
 
 def ratios(figures: Mapping[str, Figures]) -> list[tuple[Goal, float]]:
-    """Each goal with what is reached, of those players that were measured."""
+    """Each goal with what is reached, of those players that were measured; a figure of 0 is too small to have a ratio."""
     return [
         (goal, goal.ratio(figures))
         for goal in GOALS
-        if goal.figure in figures.get(CONTROLLER, {}) and goal.figure in figures.get(goal.to, {})
+        if figures.get(CONTROLLER, {}).get(goal.figure) and figures.get(goal.to, {}).get(goal.figure)
     ]

@@ -18,6 +18,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.place import lay
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import CLUSTER_ARGUMENTS
 
 from .apiserver import Apiserver, cpu_seconds
+from .players import memory
 
 CONFIG_MAPS = 3000
 PODS = 600
@@ -83,9 +84,7 @@ def _load(base_dir: Path, executables: Mapping[str, str], options: Mapping[str, 
         before = cpu_seconds(pid)
         config_maps = server.create_all("/api/v1/namespaces/default/configmaps", (_config_map(number) for number in range(CONFIG_MAPS)))
         pods = _run_pods(server)
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-        resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
-        return Load(start, config_maps, pods, cpu_seconds(pid) - before, resident / 1024)
+        return Load(start, config_maps, pods, cpu_seconds(pid) - before, memory(pid, "VmRSS"))
     finally:
         remove(layout, mode)
 

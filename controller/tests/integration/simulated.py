@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from kwok_controller.api import Stage, decode_stage
 from kwok_controller.api.configuration import Options
@@ -21,6 +23,9 @@ from kwok_controller.kube.resources import NODES, PODS, Resource
 from kwok_controller.kube.watch import Change, watch
 from kwok_controller.simulation.manager import Manager
 from kwok_controller.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from sim_cluster import Cluster
 
 Object = dict[str, Any]
 
@@ -201,6 +206,26 @@ async def create_cluster(client: Client, run: str, namespace: str, nodes: int, p
     """Nodes and pods that are bound to them."""
     await create_all(client, NODES, None, (node(run, number) for number in range(nodes)))
     await create_all(client, PODS, namespace, (pod(run, number, nodes) for number in range(pods)))
+
+
+@contextmanager
+def running_scenarios(cluster: Cluster, namespace: str) -> Iterator[Callable[[Callable[[Client], Coroutine[Any, Any, None]]], None]]:
+    """Runs scenarios; their pods and nodes, which are named after the namespace, are gone afterwards."""
+
+    def play(scenario: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
+        async def connected() -> None:
+            async with cluster.client() as client:
+                await scenario(client)
+
+        asyncio.run(connected())
+
+    async def clean(client: Client) -> None:
+        at_once = orjson.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0})
+        await client.request("DELETE", PODS.path(namespace), body=at_once, timeout=120)
+        await delete_nodes(client, namespace)
+
+    yield play
+    play(clean)
 
 
 async def delete_nodes(client: Client, run: str) -> None:

@@ -19,13 +19,13 @@ from simulated import (
     LABEL,
     Object,
     create_all,
-    delete_nodes,
     eventually,
     gone,
     is_ready,
     is_running,
     node,
     pod,
+    running_scenarios,
     simulation,
     stage,
     status,
@@ -68,20 +68,8 @@ def run(cluster: Cluster, namespace: str, caplog: pytest.LogCaptureFixture) -> I
     """Runs a scenario; its pods and nodes are gone afterwards, and nothing in it was a fault of ours."""
     caplog.set_level(logging.WARNING, "kwok_controller")
 
-    def play(scenario: Scenario) -> None:
-        async def connected() -> None:
-            async with cluster.client() as client:
-                await scenario(client)
-
-        asyncio.run(connected())
-
-    async def clean(client: Client) -> None:
-        at_once = orjson.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0})
-        await client.request("DELETE", PODS.path(namespace), body=at_once, timeout=120)
-        await delete_nodes(client, namespace)
-
-    yield play
-    play(clean)
+    with running_scenarios(cluster, namespace) as play:
+        yield play
     faults = [
         record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR or "internal error" in record.getMessage()
     ]

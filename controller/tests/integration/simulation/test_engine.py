@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from typing import Any
 
-import orjson
 import pytest
 from sim_cluster import Cluster
 from simulated import (
@@ -26,6 +25,7 @@ from simulated import (
     is_running,
     node,
     pod,
+    running_scenarios,
     simulation,
     stage,
     start,
@@ -50,21 +50,8 @@ STAGES = Resource("kwok.x-k8s.io", "v1alpha1", "stages", "Stage", False)
 @pytest.fixture
 def run(cluster: Cluster, namespace: str) -> Iterator[Callable[[Scenario], None]]:
     """Runs a scenario; its pods and nodes, which are named after the namespace, are gone afterwards."""
-
-    def play(scenario: Scenario) -> None:
-        async def connected() -> None:
-            async with cluster.client() as client:
-                await scenario(client)
-
-        asyncio.run(connected())
-
-    async def clean(client: Client) -> None:
-        at_once = orjson.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0})
-        await client.request("DELETE", PODS.path(namespace), body=at_once, timeout=120)
-        await delete_nodes(client, namespace)
-
-    yield play
-    play(clean)
+    with running_scenarios(cluster, namespace) as play:
+        yield play
 
 
 async def pods_of(client: Client, namespace: str) -> list[Object]:
