@@ -9,7 +9,6 @@ What the standard library's argparse does otherwise: a value may begin with a da
 
 from __future__ import annotations
 
-import difflib
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -112,6 +111,8 @@ def _take_short(known: dict[str, Flag], letters: str, rest: list[str], parsed: P
 def _find(known: dict[str, Flag], spelling: str) -> Flag:
     flag = known.get(spelling)
     if flag is None:
+        import difflib  # costs memory, and is for mistakes only
+
         close = difflib.get_close_matches(spelling, known, 1)
         hint = f"did you mean {close[0]}?" if close else "see --help for those that there are"
         raise UsageError(f"unknown flag {spelling}: {hint}")

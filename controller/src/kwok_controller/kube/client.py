@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, Self
 from urllib.parse import quote, urlencode
@@ -498,7 +499,15 @@ def _impersonation(acting: Impersonation) -> list[tuple[str, str]]:
 
 
 def _query(params: Params) -> str:
-    return urlencode({name: str(value).lower() if isinstance(value, bool) else value for name, value in params.items()})
+    return _encoded_query(
+        tuple((name, str(value).lower() if value is True or value is False else str(value)) for name, value in params.items())
+    )
+
+
+@lru_cache(maxsize=64)
+def _encoded_query(params: tuple[tuple[str, str], ...]) -> str:
+    # Nearly all requests have one of a few.
+    return urlencode(params)
 
 
 def _encoded(body: Body) -> bytes:

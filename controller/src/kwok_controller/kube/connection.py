@@ -83,13 +83,14 @@ class ConnectionConfig:
         """
         if not self.endpoint.tls:
             return None
-        context = ssl.create_default_context()
+        # The system's authorities are read only where they count.
+        of_system = self.authorities is None and not self.insecure
+        context = ssl.create_default_context() if of_system else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.insecure:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         elif self.authorities is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             try:
                 context.load_verify_locations(cadata=self.authorities.decode("ascii"))
             except (ssl.SSLError, ValueError) as error:

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from aiohttp import web
-
 from kwok_controller import __version__
+from kwok_controller.server.asgi import Receive, Routes, Scope, Send, header, query, respond, respond_not_found
+from kwok_controller.server.connection import Connections
 from kwok_controller.server.health import Check, judge
 from kwok_controller.server.listener import Certificate, Listener, listen
 from kwok_controller.telemetry.logs import get_logger
@@ -22,17 +21,14 @@ Exposition = Callable[[str], tuple[bytes, str]]
 """From an Accept header to a document and its content type (`Metrics.exposition`)."""
 
 MAX_CONNECTIONS = 1000
-# How long a connection may be without a whole request, and how long a peer may take to read an answer, in seconds.
-IDLE_TIMEOUT = 60.0
-SEND_TIMEOUT = 30.0
 STOP_TIMEOUT = 2.0
-MAX_BODY = 64 * 1024
 
-_HEADERS = {"Cache-Control": "no-cache, private", "X-Content-Type-Options": "nosniff"}
+_SERVER = f"kwok-controller/{__version__}".encode()
+_HEADERS = [(b"cache-control", b"no-cache, private"), (b"x-content-type-options", b"nosniff")]
 
 
 class Server:
-    """Serves health and metrics; more routes can be added to `app` before it starts."""
+    """Serves health and metrics; more can be added to `routes`."""
 
     def __init__(
         self,
@@ -44,16 +40,15 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         """`live` decides /livez and /healthz, `ready` decides /readyz. With a `certificate` the port speaks HTTPS as well as HTTP."""
-        self.app = web.Application(middlewares=[_finish], client_max_size=MAX_BODY)
+        self.routes = Routes()
         self._address = address
         self._exposition = exposition
         self._certificate = certificate
-        self._runner: web.AppRunner | None = None
+        self._connections: Connections | None = None
         self._listener: Listener | None = None
         for name, checks in (("healthz", live), ("livez", live), ("readyz", ready)):
             self._add_health(name, checks)
-        self.app.router.add_get("/metrics", self._metrics)
-        self.app.on_response_prepare.append(_name_server)
+        self.routes.add("/metrics", self._metrics)
 
     @classmethod
     def with_files(
@@ -92,62 +87,36 @@ class Server:
             AddressError: nothing can listen on the address.
         """
         sockets = listen(self._address)
-        runner = web.AppRunner(
-            self.app, access_log=None, handle_signals=False, keepalive_timeout=IDLE_TIMEOUT, lingering_time=1.0, max_line_size=8190
-        )
-        await runner.setup()
-        server = runner.server
-        assert server is not None  # setup() makes it
-        listener = Listener(sockets, server, self._certificate, full=lambda: len(server.connections) + listener.opening >= MAX_CONNECTIONS)
+        connections = Connections(self.routes, [(b"server", _SERVER)])
+        listener = Listener(sockets, connections, self._certificate, full=lambda: len(connections) + listener.opening >= MAX_CONNECTIONS)
         listener.start()
-        self._runner, self._listener = runner, listener
+        self._connections, self._listener = connections, listener
         log.info("Serving health and metrics", address=self._address, port=listener.port, https=self._certificate is not None)
 
     async def stop(self) -> None:
         """Close the port, let requests end for a moment, then close their connections."""
-        if self._listener is not None and self._runner is not None:
+        if self._listener is not None and self._connections is not None:
             await self._listener.stop()
-            server = self._runner.server
-            if server is not None:
-                server.pre_shutdown()
-                await server.shutdown(STOP_TIMEOUT)
-            await self._runner.cleanup()
+            await self._connections.close(STOP_TIMEOUT)
 
     def _add_health(self, name: str, checks: Mapping[str, Check]) -> None:
-        async def every(request: web.Request) -> web.Response:
-            verdict = judge(name, checks, verbose="verbose" in request.query, exclude=request.query.getall("exclude", ()))
-            return web.Response(text=verdict.text, status=200 if verdict.healthy else 500, headers=_HEADERS)
+        async def answer(scope: Scope, send: Send, checks: Mapping[str, Check], exclude: list[str]) -> None:
+            verdict = judge(name, checks, verbose="verbose" in query(scope), exclude=exclude)
+            await respond(send, 200 if verdict.healthy else 500, verdict.text.encode(), headers=_HEADERS)
 
-        async def one(request: web.Request) -> web.Response:
-            check = request.match_info["check"]
-            if check not in checks:
-                raise web.HTTPNotFound
-            verdict = judge(name, {check: checks[check]}, verbose="verbose" in request.query)
-            return web.Response(text=verdict.text, status=200 if verdict.healthy else 500, headers=_HEADERS)
+        async def every(scope: Scope, _receive: Receive, send: Send) -> None:
+            await answer(scope, send, checks, query(scope).get("exclude", []))
 
-        self.app.router.add_get(f"/{name}", every)
-        self.app.router.add_get(f"/{name}/{{check}}", one)
+        async def one(scope: Scope, _receive: Receive, send: Send) -> None:
+            check = scope["path"].removeprefix(f"/{name}/")
+            if check in checks:
+                await answer(scope, send, {check: checks[check]}, [])
+            else:
+                await respond_not_found(send)
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._exposition(request.headers.get("Accept", ""))
-        return web.Response(body=body, headers={"Content-Type": content_type})
+        self.routes.add(f"/{name}", every)
+        self.routes.add(f"/{name}/", one)
 
-
-@web.middleware
-async def _finish(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
-    """Send whole answers within a bound of time: one who does not read is disconnected. Handlers that stream do so themselves."""
-    response = await handler(request)
-    if isinstance(response, web.Response) and not response.prepared:
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT):
-                await response.prepare(request)
-                await response.write_eof()
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError("the peer did not read the answer") from None
-    return response
-
-
-async def _name_server(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers["Server"] = f"kwok-controller/{__version__}"
+    async def _metrics(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        body, content_type = self._exposition(header(scope, b"accept"))
+        await respond(send, 200, body, content_type=content_type)

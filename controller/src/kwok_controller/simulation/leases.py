@@ -35,27 +35,27 @@ from kwok_controller.telemetry.logs import get_logger
 
 NAMESPACE: Final = "kube-node-lease"
 
-RENEW_FRACTION: Final = 0.5
+RENEW_FRACTION: Final = 0.6
 """Of the duration: when a Lease is renewed. The kubelet's fraction is 0.25 (kubernetes v1.36, pkg/kubelet/kubelet.go).
 
-Renewals are most of what an idle cluster's apiserver has to do, and each costs it as much whoever sends it; half of the duration is left
-for one that is late.
+Renewals are most of what an idle cluster's apiserver has to do, and each costs it as much whoever sends it; two fifths of the duration
+are left for one that is late.
 """
 
 RENEW_JITTER: Final = 0.04
 """The kubelet's, too (k8s.io/component-helpers, apimachinery/lease/controller.go)."""
 
-URGENT_FRACTION: Final = 0.6
-CRITICAL_FRACTION: Final = 0.75
+URGENT_FRACTION: Final = 0.7
+CRITICAL_FRACTION: Final = 0.8
 """Of the duration: how old the oldest renewal that is due has to be for new nodes to get every `URGENT_TURNS`th request, and none; until
 then they get all.
 
-Whoever takes on nodes as fast as it can until the first has to be renewed has just as long again to renew them all.
+Whoever takes on nodes as fast as it can until the first has to be renewed has two thirds of that time to renew them all.
 """
 
 URGENT_TURNS: Final = 4
 
-TICK_S: Final = 0.05
+TICK_S: Final = 0.1
 """How often it is looked what is due: renewals that fall together within it go out together."""
 
 STAGGER_S: Final = 0.2

@@ -48,7 +48,7 @@ DRAIN_S: Final = 10.0
 LEASE_PARALLELISM: Final = 16
 """Requests for Leases in flight, beside those that play stages."""
 
-LATE_FRACTION: Final = 0.65
+LATE_FRACTION: Final = 0.75
 STEADY_WORKERS: Final = 2
 EASE_S: Final = 0.5
 """While a Lease has not been renewed for this part of its duration, only so many workers take jobs; looked at every so many seconds.

@@ -122,7 +122,7 @@ def configure(level: int = 0, log_format: LogFormat = "auto", stream: TextIO | N
     root.addHandler(handler)
     root.setLevel(to_logging_level(level))
     # Those of libraries tell about every connection when they say anything below a warning.
-    for name in ("asyncio", "aiohttp", "grpc", "opentelemetry"):
+    for name in ("asyncio", "grpc", "opentelemetry", "uvicorn"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

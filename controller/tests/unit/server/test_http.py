@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import aiohttp
 import pytest
 import uvloop
 
-from kwok_controller.server import http, listener
+from kwok_controller.server import connection, http, listener
+from kwok_controller.server.asgi import TLS_EXTENSION, Receive, Scope, Send, respond
 from kwok_controller.server.health import Check, ping
 from kwok_controller.server.http import Server
 from kwok_controller.server.listener import Certificate
@@ -49,8 +51,9 @@ async def serving(
 
 
 async def get(url: str, tls: ssl.SSLContext | bool = True, **headers: str) -> tuple[int, str, dict[str, str]]:
+    """Status, text and headers, whose names are in lower case."""
     async with aiohttp.ClientSession() as session, session.get(url, ssl=tls, headers=headers) as response:
-        return response.status, await response.text(), dict(response.headers)
+        return response.status, await response.text(), {name.lower(): value for name, value in response.headers.items()}
 
 
 def test_health_is_served(run: Run) -> None:
@@ -59,7 +62,10 @@ def test_health_is_served(run: Run) -> None:
             base = f"http://127.0.0.1:{server.port}"
             status, text, headers = await get(f"{base}/healthz")
             assert (status, text) == (200, "ok")
-            assert headers["Server"].startswith("kwok-controller/")
+            assert headers["server"].startswith("kwok-controller/")
+            assert (headers["content-type"], headers["cache-control"]) == ("text/plain; charset=utf-8", "no-cache, private")
+            assert headers["x-content-type-options"] == "nosniff"
+            assert parsedate_to_datetime(headers["date"]).tzinfo is not None
             assert (await get(f"{base}/livez?verbose"))[:2] == (200, "[+]ping ok\nlivez check passed\n")
             status, text, _ = await get(f"{base}/readyz")
             assert status == 500
@@ -68,12 +74,13 @@ def test_health_is_served(run: Run) -> None:
             assert (await get(f"{base}/readyz/watches"))[0] == 500
             assert (await get(f"{base}/readyz/ping"))[0] == 200
             assert (await get(f"{base}/readyz/none"))[0] == 404
-            assert (await get(f"{base}/none"))[0] == 404
+            assert (await get(f"{base}/readyz/"))[0] == 404
+            assert (await get(f"{base}/none"))[:2] == (404, "404: Not Found")
             async with aiohttp.ClientSession() as session:
                 async with session.post(f"{base}/healthz", data=b"x" * 1000) as response:
-                    assert response.status == 405
+                    assert (response.status, response.headers["Allow"]) == (405, "GET,HEAD")
                 async with session.head(f"{base}/healthz") as response:
-                    assert response.status == 200
+                    assert (response.status, response.headers["Content-Length"], await response.read()) == (200, "2", b"")
 
     run(main())
 
@@ -83,7 +90,7 @@ def test_metrics_are_served_as_the_scraper_prefers(run: Run) -> None:
         async with serving() as server:
             status, text, headers = await get(f"http://127.0.0.1:{server.port}/metrics", Accept="application/openmetrics-text")
             assert (status, text) == (200, "# application/openmetrics-text\n")
-            assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
 
     run(main())
 
@@ -133,7 +140,7 @@ def test_a_peer_that_never_finishes_its_request_is_disconnected(
 ) -> None:
     monkeypatch.setattr(listener, "FIRST_BYTE_TIMEOUT", 0.2)
     monkeypatch.setattr(listener, "HANDSHAKE_TIMEOUT", 0.2)
-    monkeypatch.setattr(http, "IDLE_TIMEOUT", 0.2)
+    monkeypatch.setattr(connection, "IDLE_TIMEOUT", 0.2)
 
     async def main() -> None:
         async with serving(certificate=Certificate(*make_certificate("server"))) as server:
@@ -146,8 +153,96 @@ def test_a_peer_that_never_finishes_its_request_is_disconnected(
     run(main())
 
 
+@pytest.mark.parametrize(
+    "head",
+    [b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"POST /none HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"],
+    ids=["headers", "body"],
+)
+def test_a_peer_that_sends_its_request_drop_by_drop_has_no_more_time_than_others(
+    run: Run, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(connection, "IDLE_TIMEOUT", 0.4)
+
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(head)
+            closed = asyncio.create_task(ends(reader))
+            begin = asyncio.get_running_loop().time()
+            while not closed.done() and asyncio.get_running_loop().time() - begin < 5:
+                writer.write(b"y")
+                await asyncio.sleep(0.05)
+            assert asyncio.get_running_loop().time() - begin < 3
+            await closed
+            writer.close()
+
+    run(main())
+
+
+def test_a_connection_that_is_idle_after_an_answer_is_closed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "IDLE_TIMEOUT", 0.3)
+
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await ends(reader)).endswith(b"\r\n\r\nok")
+            writer.close()
+
+    run(main())
+
+
+def test_requests_follow_each_other_on_one_connection(run: Run) -> None:
+    request_ = b"GET /healthz?verbose HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            for _ in range(3):
+                writer.write(request_)
+                await reader.readuntil(b"healthz check passed\n")
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            first, second = (await ends(reader)).split(b"HTTP/1.1 ")[1:]
+            assert first.startswith(b"200 OK\r\n")
+            assert second.startswith(b"404 Not Found\r\n")
+            writer.close()
+
+    run(main())
+
+
+def test_a_peer_that_asks_on_without_awaiting_answers_is_disconnected(run: Run) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+            assert (await ends(reader)).count(b"HTTP/1.1 200 OK") <= connection.MAX_PIPELINED + 1
+            writer.close()
+
+    run(main())
+
+
+def test_an_application_of_its_own_can_stream_and_knows_of_tls(run: Run, make_certificate: MakeCertificate) -> None:
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = scope.get("extensions", {})
+        version = extensions[TLS_EXTENSION]["ssl_object"].version() if TLS_EXTENSION in extensions else "none"
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        await send({"type": "http.response.body", "body": version.encode()})
+
+    async def main() -> None:
+        files = make_certificate("server")
+        async with serving(certificate=Certificate(*files)) as server:
+            server.routes.add("/stream", stream)
+            trust = ssl.create_default_context(cafile=str(files[0]))
+            assert (await get(f"https://127.0.0.1:{server.port}/stream", trust))[1].strip("x") == "TLSv1.3"
+            assert (await get(f"http://127.0.0.1:{server.port}/stream"))[1].strip("x") == "none"
+
+    run(main())
+
+
 def test_a_peer_that_does_not_read_its_answer_is_disconnected_and_stalls_nobody(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "SEND_TIMEOUT", 0.3)
+    monkeypatch.setattr(connection, "SEND_TIMEOUT", 0.3)
     large = b"x" * (32 << 20)
 
     async def main() -> None:
@@ -178,9 +273,14 @@ def test_a_peer_that_does_not_read_its_answer_is_disconnected_and_stalls_nobody(
         b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
         b"GET /" + b"y" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10_000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 1_000_000,
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + b"y" * 1_000_000,
+        b"GET //[ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x00\x01\x02\x03 nonsense\r\n\r\n",
     ],
-    ids=["long header", "long path", "many headers", "nonsense"],
+    ids=["long header", "long path", "many headers", "endless header", "long body", "no path", "no resource", "no proxy", "nonsense"],
 )
 def test_a_request_beyond_all_bounds_is_refused(run: Run, request_: bytes) -> None:
     async def main() -> None:
@@ -228,5 +328,32 @@ def test_stopping_waits_for_requests_but_not_for_idle_connections(run: Run) -> N
             writer.close()
             with pytest.raises(OSError):
                 await asyncio.open_connection("127.0.0.1", server.port)
+
+    run(main())
+
+
+@pytest.mark.parametrize("needs", [0.3, 60.0], ids=["in time", "too long"])
+def test_stopping_waits_for_an_answer_but_not_for_ever(run: Run, monkeypatch: pytest.MonkeyPatch, needs: float) -> None:
+    monkeypatch.setattr(http, "STOP_TIMEOUT", 1.0)
+
+    async def main() -> None:
+        async with serving() as server:
+            begun = asyncio.Event()
+
+            async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+                begun.set()
+                await asyncio.sleep(needs)
+                await respond(send, 200, b"at last")
+
+            server.routes.add("/slow", slow)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            await begun.wait()
+            begin = asyncio.get_running_loop().time()
+            await server.stop()
+            assert asyncio.get_running_loop().time() - begin < 3
+            answer = await ends(reader)
+            assert answer.endswith(b"at last") == (needs < 1)
+            writer.close()
 
     run(main())

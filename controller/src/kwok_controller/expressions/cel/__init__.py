@@ -20,15 +20,15 @@ memory: see `Limits`. Where this differs from kwok v0.8.0:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kwok_controller.expressions.cel.compile import Code, Compiler
 from kwok_controller.expressions.cel.convert import as_bool, as_duration_ns, as_int64
 from kwok_controller.expressions.cel.errors import CelError, CelEvaluationError, CelLimitError, CelSyntaxError
-from kwok_controller.expressions.cel.functions import functions
 from kwok_controller.expressions.cel.limits import DEFAULT_LIMITS, Limits, Run
-from kwok_controller.expressions.cel.parser import parse
 from kwok_controller.expressions.cel.schema import KINDS
+
+if TYPE_CHECKING:
+    from kwok_controller.expressions.cel.compile import Code
 
 __all__ = [
     "CelError",
@@ -90,6 +90,11 @@ def compile_cel(source: str, *, now: Callable[[], int], random: Callable[[], flo
     Raises:
         CelSyntaxError: the source is no CEL, or uses a name that is not there.
     """
+    # Imported where they are needed: they cost memory, and many controllers have no stage with CEL.
+    from kwok_controller.expressions.cel.compile import Compiler
+    from kwok_controller.expressions.cel.functions import functions
+    from kwok_controller.expressions.cel.parser import parse
+
     try:
         node = parse(source, limits)
         known, methods = functions(now, random)

@@ -1,0 +1,205 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Connections of uvicorn, with the bounds that it leaves to a proxy in front, and with what applications may know of TLS.
+
+Of uvicorn only the protocol is used: its server has no bound on who sends or reads slowly, and knows no port with both HTTP and HTTPS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from kwok_controller.server.asgi import TLS_EXTENSION, Application
+
+# How long a connection may be without a whole request, and how long a peer may take to read an answer, in seconds.
+IDLE_TIMEOUT = 60.0
+SEND_TIMEOUT = 30.0
+
+MAX_HEAD = 32 * 1024
+"""Bytes of a request's line and headers."""
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body."""
+
+MAX_PIPELINED = 16
+"""Requests that wait for the answer to the one before on the same connection."""
+
+# What one more field costs beside its bytes, as HTTP/2 counts it (RFC 9113, 6.5.2).
+_FIELD_COST = 32
+
+
+class BeyondBounds(Exception):
+    """A request that is too large. Raised within the parser, it has uvicorn refuse the request and close the connection."""
+
+
+class Connections:
+    """Makes connections that hand their requests to `application`, and ends them."""
+
+    def __init__(self, application: Application, headers: list[tuple[bytes, bytes]]) -> None:
+        """`headers` are part of every answer."""
+        self._state = ServerState()
+        self._state.default_headers = headers
+        # What is wrong with a request is the peer's affair: only failures of the application are logged.
+        self._config = Config(
+            application,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            proxy_headers=False,
+            workers=1,
+            access_log=False,
+            log_config=None,
+            log_level=logging.ERROR,
+        )
+        self._config.load()
+
+    def __call__(self) -> Connection:
+        """The protocol of a new connection."""
+        return Connection(self._config, self._state)
+
+    def __len__(self) -> int:
+        return len(self._state.connections)
+
+    async def close(self, timeout: float) -> None:
+        """Close what is idle, let requests end for `timeout` seconds, then end them."""
+        connections = cast("set[Connection]", set(self._state.connections))
+        for connection in connections:
+            connection.shutdown()
+        ending = {*(connection.lost for connection in connections), *self._state.tasks}
+        if ending:
+            await asyncio.wait(ending, timeout=timeout)
+        left = [connection for connection in connections if not connection.lost.done()]
+        for connection in left:
+            connection.transport.abort()
+        await asyncio.gather(*(connection.lost for connection in left))
+        for task in self._state.tasks:
+            task.cancel()
+        await asyncio.gather(*self._state.tasks, return_exceptions=True)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection whose peer can neither stall it nor fill the memory."""
+
+    def __init__(self, config: Config, state: ServerState) -> None:
+        super().__init__(config, state, {})
+        self.lost: asyncio.Future[None] = self.loop.create_future()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._sending: asyncio.TimerHandle | None = None
+        self._in_head = False
+        self._head = 0
+        self._body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The first request is awaited."""
+        super().connection_made(transport)
+        self._await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing is awaited any more."""
+        super().connection_lost(exc)
+        for timer in (self._deadline, self._sending):
+            if timer is not None:
+                timer.cancel()
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; what is still no whole head is bounded here, as the parser keeps an unfinished field to itself."""
+        within = self._in_head
+        super().data_received(data)
+        if within and self._in_head:
+            self._head += len(data)
+            if self._head > MAX_HEAD and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        """Count anew, and tell the application about TLS."""
+        super().on_message_begin()
+        self._in_head, self._head, self._body = True, 0, 0
+        if ssl_object := self.transport.get_extra_info("ssl_object"):
+            self.scope["extensions"] = {TLS_EXTENSION: {"ssl_object": ssl_object}}
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the path."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, or a trailer."""
+        self._count_head(len(name) + len(value) + _FIELD_COST)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer."""
+        self._in_head = False
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise BeyondBounds
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body += len(body)
+        if self._body > MAX_BODY:
+            raise BeyondBounds
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole: now it is the application's turn, unless it has answered already."""
+        super().on_message_complete()
+        if not self.cycle.response_complete and self._deadline is not None:
+            self._deadline.cancel()
+
+    def on_response_complete(self) -> None:
+        """The next request is awaited, or a peer who reads the last of this answer and closes."""
+        waiting = bool(self.pipeline)
+        super().on_response_complete()
+        # uvicorn's own timer begins anew with each byte of the next request.
+        self._unset_keepalive_if_required()
+        if not waiting or self.transport.is_closing():
+            self._await_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request; not within the answer to the one before."""
+        if self.pipeline or (self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete):
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Time is up: close, without waiting for a peer who does not read."""
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.transport.close()
+            self._deadline = self.loop.call_later(SEND_TIMEOUT, self.transport.abort)
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as is written; the same again before it has caught up changes nothing."""
+        super().pause_writing()
+        if self._sending is None:
+            self._sending = self.loop.call_later(SEND_TIMEOUT, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The peer has caught up."""
+        super().resume_writing()
+        if self._sending is not None:
+            self._sending.cancel()
+            self._sending = None
+
+    def _await_request(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(IDLE_TIMEOUT, self.timeout_keep_alive_handler)
+
+    def _count_head(self, size: int) -> None:
+        self._head += size
+        if self._head > MAX_HEAD:
+            raise BeyondBounds
