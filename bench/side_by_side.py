@@ -197,7 +197,7 @@ async def measure(cluster: Cluster, client: Client, player: Player, size: Size, 
         figures["cpu_s"] = process.cpu() - before
         figures["peak_rss_mib"] = process.peak_rss()
     await clear(client)
-    if player.name != LOOP and size.restart_pods:
+    if size.restart_pods:
         await settle(cluster)
         figures["restart_s"] = await _restart(client, player, size, log)
         report(f"{player.name}: all pods run {figures['restart_s']:.1f} s after a restart")
