@@ -50,7 +50,11 @@ class Selection(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What all kinds share."""
+    """What all kinds share.
+
+    Attributes:
+        calm: set while the apiserver keeps up; what can wait does until then.
+    """
 
     client: Client
     discovery: Discovery
@@ -60,6 +64,7 @@ class Tools:
     metrics: Metrics
     report: Report
     report_kind: Callable[[StageResourceRef, str, str], None]
+    calm: asyncio.Event
 
 
 class Kind:
@@ -215,6 +220,7 @@ class Kind:
     async def _list(self, resource: Resource, fields: str | None) -> AsyncIterator[Object]:
         selection = self._selection
         pace = Pace()
+        await self._tools.calm.wait()
         async for obj in self._tools.client.list(resource, label_selector=selection.labels, field_selector=fields or selection.fields):
             obj["metadata"].pop("managedFields", None)
             yield obj

@@ -55,6 +55,11 @@ Whoever takes on nodes as fast as it can until the first has to be renewed has t
 
 URGENT_TURNS: Final = 4
 
+URGENT_PARALLELISM: Final = 3
+"""Times as many requests are in flight while a renewal is urgent: an apiserver that has more to do than it can serves each of those who
+wait alike, and those are then most of them.
+"""
+
 TICK_S: Final = 0.1
 """How often it is looked what is due: renewals that fall together within it go out together."""
 
@@ -188,7 +193,8 @@ class LeaseKeeper:
             clock: The time.
             on_acquired: Told which Leases are ours from now on.
             on_lost: Told which are not any more, without having been released.
-            parallelism: How many requests may be on their way at once, as the Go kwok's `nodeLeaseParallelism`.
+            parallelism: How many requests may be on their way at once, as the Go kwok's `nodeLeaseParallelism`; `URGENT_PARALLELISM` times
+                as many while one is urgent.
             random: For jitter.
 
         Raises:
@@ -217,6 +223,7 @@ class LeaseKeeper:
         # By the time of the last renewal: what runs out first comes first.
         self._to_renew: list[tuple[float, int, _Record]] = []
         self._work = asyncio.Event()
+        self._urgent = asyncio.Event()
         self._synced = asyncio.Event()
         self._changed: list[_Record] = []
         self._held = 0
@@ -279,7 +286,9 @@ class LeaseKeeper:
             tasks.create_task(self._follow())
             tasks.create_task(self._tick())
             for _ in range(self._parallelism):
-                tasks.create_task(self._worker())
+                tasks.create_task(self._worker(self._work))
+            for _ in range(self._parallelism * (URGENT_PARALLELISM - 1)):
+                tasks.create_task(self._worker(self._urgent))
 
     async def release_all(self, timeout: float = 5.0) -> int:
         """Make all that are held takeable by others at once; call it when `run` has ended.
@@ -355,6 +364,10 @@ class LeaseKeeper:
                 found = self._records.get(name)
                 if found is not None:
                     self._check_expiry(found, now)
+            if self._to_renew and now - self._to_renew[0][0] >= self._duration * URGENT_FRACTION:
+                self._urgent.set()
+            else:
+                self._urgent.clear()
 
     def _check_expiry(self, record: _Record, now: float) -> None:
         record.guarded = False
@@ -417,13 +430,14 @@ class LeaseKeeper:
 
     # Requests.
 
-    async def _worker(self) -> None:
+    async def _worker(self, called: asyncio.Event) -> None:
+        """Send one request after the other, while `called` is set."""
         await self._synced.wait()
         while True:
+            await called.wait()
             record = self._next()
             if record is None:
-                self._work.clear()
-                await self._work.wait()
+                called.clear()
                 continue
             record.state = _State.BUSY
             try:

@@ -151,6 +151,7 @@ class Manager:
             metrics=metrics,
             report=lambda stage, error, reason: self._stages.report(stage, error, reason=reason),
             report_kind=self._stages.report_kind,
+            calm=self._calm,
         )
 
     async def run(self) -> None:

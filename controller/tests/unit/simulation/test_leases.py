@@ -19,7 +19,15 @@ from fake_clock import FakeClock, settle
 
 from kwok_controller.kube import errors
 from kwok_controller.kube.watch import Change, WatchEvent
-from kwok_controller.simulation.leases import HOLDER_LABEL, RENEW_FRACTION, TICK_S, LeaseKeeper, label_of
+from kwok_controller.simulation.leases import (
+    HOLDER_LABEL,
+    RENEW_FRACTION,
+    TICK_S,
+    URGENT_FRACTION,
+    URGENT_PARALLELISM,
+    LeaseKeeper,
+    label_of,
+)
 
 DURATION = 40
 INTERVAL = DURATION * RENEW_FRACTION
@@ -679,6 +687,27 @@ def test_renewals_and_new_nodes_take_turns() -> None:
             assert max(lags) < DURATION * 0.9
             # As many as one request a second can renew while that is not critical: new nodes are not starved before.
             assert mine.keeper.count() >= 28
+
+    asyncio.run(scenario())
+
+
+def test_more_requests_are_in_flight_while_renewals_are_urgent() -> None:
+    """4 requests at a time, each of 2 s, renew 2 in a second; 60 nodes need 2.5."""
+
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        async with keeping(store) as mine:
+            for number in range(60):
+                mine.keeper.hold(f"node-{number}", "uid")
+            await store.clock.advance(INTERVAL)
+            store.latency = 2.0
+            lags = []
+            for _ in range(400):
+                await store.clock.advance(1)
+                lags.append(mine.keeper.lag())
+            assert mine.lost == []
+            assert DURATION * URGENT_FRACTION < max(lags) < DURATION * 0.9
+            assert 4 < store.most_in_flight <= 4 * URGENT_PARALLELISM
 
     asyncio.run(scenario())
 
