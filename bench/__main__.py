@@ -10,13 +10,15 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.request import ArtifactRequest
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import resolve
@@ -45,21 +47,30 @@ def main() -> int:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kwok-sim" / "bench"
     executables = {name: str(resolve(ArtifactRequest(name), progress=print).path) for name in COMPONENTS}
     figures: dict[str, Any] = {"machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()}}
-    met = True
-    with tempfile.TemporaryDirectory(prefix="kwok-sim-bench-") as work:
-        if arguments.what == "controller":
-            met = _controller(Path(work), executables, cache, arguments, figures)
-        elif arguments.what == "start":
-            met = _start(Path(work), executables, cache, arguments, figures)
-        elif arguments.what == "tuning":
-            _tuning(Path(work), executables, arguments, figures)
-        else:
-            alone = {"sizes": _sizes, "replicas": _replicas, "churn": _churn, "nodes": _nodes}[arguments.what]
-            met = alone(Path(work), executables, arguments, figures)
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    # A run is ended in good order, and keeps what it has measured.
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        with tempfile.TemporaryDirectory(prefix="kwok-sim-bench-") as work:
+            met = _run(Path(work), executables, cache, arguments, figures)
+    finally:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"\nAll figures: {arguments.json}")
     return 0 if met else 1
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _run(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    """Measure, print, and say whether all goals are met."""
+    if arguments.what == "controller":
+        return _controller(work, executables, cache, arguments, figures)
+    if arguments.what == "start":
+        return _start(work, executables, cache, arguments, figures)
+    alone = {"tuning": _tuning, "sizes": _sizes, "replicas": _replicas, "churn": _churn, "nodes": _nodes}[arguments.what]
+    return alone(work, executables, arguments, figures)
 
 
 def _arguments() -> argparse.Namespace:
@@ -142,17 +153,20 @@ def _start(work: Path, executables: dict[str, str], cache: Path, arguments: argp
     return all(ratio.met for ratio in ratios)
 
 
-def _tuning(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> None:
+def _tuning(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
     results = tuning.run(work / "tuning", executables, arguments.rounds, print)
     figures["tuning"] = results
     print(f"\n{'ratio of medians; below 1: the first pays':42}" + "".join(f"{name:>15}" for name in tuning.MEASURES))
     for name, measures in results.items():
         print(f"{name:42}" + "".join(f"{measures[measure]:15.2f}" for measure in tuning.MEASURES))
+    # These have no goals.
+    return True
 
 
 def _sizes(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
-    found = sizes.run(work, executables, arguments.sizes, arguments.idle, _say)
+    found: list[sizes.Figures] = []
     figures["sizes"] = {"measured": found}
+    sizes.run(work, executables, arguments.sizes, arguments.idle, _say, found)
     print(f"\n{sizes.table(found)}\n")
     try:
         costs, estimates = sizes.on_paper(found)

@@ -98,8 +98,8 @@ FIGURES: Mapping[str, str] = {
 }
 
 
-def run(work: Path, executables: Mapping[str, str], sizes: Sequence[Size], idle_s: float, report: Report) -> list[Figures]:
-    """The figures of each size.
+def run(work: Path, executables: Mapping[str, str], sizes: Sequence[Size], idle_s: float, report: Report, found: list[Figures]) -> None:
+    """Measure each size.
 
     Args:
         work: An empty directory.
@@ -107,17 +107,16 @@ def run(work: Path, executables: Mapping[str, str], sizes: Sequence[Size], idle_
         sizes: Of the clusters, one after the other.
         idle_s: Seconds for which each is watched while nothing happens.
         report: Takes lines of progress.
+        found: Takes the figures of each size as soon as they are there.
     """
 
-    async def measure_all() -> list[Figures]:
-        found = []
+    async def measure_all() -> None:
         for size in sizes:
             report(f"{size.nodes} nodes, {size.pods} pods")
             async with bed(work / f"{size.nodes}-{size.pods}", executables) as ground:
                 found.append(await measure(ground, size, idle_s, report))
-        return found
 
-    return asyncio.run(measure_all())
+    asyncio.run(measure_all())
 
 
 async def measure(ground: Bed, size: Size, idle_s: float, report: Report) -> Figures:
