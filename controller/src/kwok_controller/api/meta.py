@@ -75,7 +75,10 @@ class ObjectStatus(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ObjectSelector(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Which pods are meant. A pod has to be in both lists; a list that is not set leaves nothing out."""
+    """Which pods are meant. A pod has to fit everything that is set; what is not set leaves nothing out."""
 
     match_namespaces: Annotated[list[str], doc("The namespaces of the pods. Any namespace when not set.")] = field(default_factory=list)
     match_names: Annotated[list[str], doc("The names of the pods. Any name when not set.")] = field(default_factory=list)
+    match_labels: Annotated[dict[str, str], doc("Labels that the pods have, all of them. Any labels when not set.")] = field(
+        default_factory=dict
+    )

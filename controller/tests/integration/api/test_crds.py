@@ -15,7 +15,7 @@ from sim_cluster import Cluster
 from kwok_controller.api import KINDS, InvalidObject, decode, decode_stage
 from kwok_controller.api.crds import crds
 
-SELECTOR = {"matchNamespaces": ["default"], "matchNames": ["a"]}
+SELECTOR = {"matchNamespaces": ["default"], "matchNames": ["a"], "matchLabels": {"app": "web"}}
 USAGES = [{"containers": ["main"], "usage": {"cpu": {"value": "100m"}, "memory": {"value": 1024}, "pods": {"expression": "1"}}}]
 LOGS = [{"containers": ["main"], "logsFile": "/var/log/a", "previousLogsFile": "/var/log/b", "follow": True}]
 EXECS = [{"local": {"workDir": "/", "envs": [{"name": "A", "value": "1"}], "securityContext": {"runAsUser": 1, "runAsGroup": 1}}}]

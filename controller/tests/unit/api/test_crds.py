@@ -109,6 +109,7 @@ def test_what_the_schemas_ask_for() -> None:
     assert at("PortForward", ".spec.forwards[].target.port").items() >= {"format": "int32", "minimum": 0, "maximum": 65535}.items()
     assert "minimum" not in at("PortForward", ".spec.forwards[].ports[]")
     assert "default" not in at("Stage", ".spec.immediateNextStage")
+    assert at("ClusterResourceUsage", ".spec.selector.matchLabels")["additionalProperties"] == {"type": "string"}
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)

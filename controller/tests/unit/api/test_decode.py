@@ -203,6 +203,11 @@ def test_what_is_nested_without_end_is_refused(stage: MakeStage) -> None:
         ),
         ({"kind": "Logs", "spec": {}}, "$.spec.logs", "is required"),
         ({"kind": "ClusterAttach", "spec": {"selector": {"matchNames": "a"}, "attaches": []}}, "$.spec.selector.matchNames", None),
+        (
+            {"kind": "ClusterResourceUsage", "spec": {"selector": {"matchLabels": {"app": 1}}}},
+            "$.spec.selector.matchLabels.app",
+            "expected a string, got 1",
+        ),
     ],
 )
 def test_errors_of_the_other_kinds(obj: dict[str, Any], path: str, message: str | None) -> None:

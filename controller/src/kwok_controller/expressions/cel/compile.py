@@ -5,24 +5,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from kwok_controller.expressions.cel import nodes as tree
 from kwok_controller.expressions.cel.arithmetic import ARITHMETIC, negate
 from kwok_controller.expressions.cel.errors import CelRuntimeError, CelSyntaxError
 from kwok_controller.expressions.cel.fields import dynamic_field, has_dynamic_field, has_struct_field, item_of, resource_of, struct_field
-from kwok_controller.expressions.cel.functions import Function, matches, to_regex
+from kwok_controller.expressions.cel.functions import Function, matches, read_duration, read_quantity, read_timestamp, to_regex
 from kwok_controller.expressions.cel.limits import Limits, Run
 from kwok_controller.expressions.cel.macros import MACROS
-from kwok_controller.expressions.cel.schema import Elements, Resources, Static, Struct
-from kwok_controller.expressions.cel.values import RELATIONS, TYPES, CelType, no_overload
+from kwok_controller.expressions.cel.overloads import ACCEPTED, Overload
+from kwok_controller.expressions.cel.schema import STRUCTS, Elements, Resources, Static, Struct, Time
+from kwok_controller.expressions.cel.types import UNKNOWN, comparable, result_of, result_of_arithmetic, type_of_field
+from kwok_controller.expressions.cel.values import RELATIONS, TYPES, CelType, no_overload, type_name
 from kwok_controller.expressions.quantity import Quantity
 
 Code: TypeAlias = Callable[[Run], Any]
 
 # What a call counts for in the body of a macro, in steps; any other node counts for one.
 _CALL: Final = 10
+_BOOL: Final = frozenset({"bool", UNKNOWN})
+_SIGNED: Final = frozenset({"int", "double", "kubernetes.Quantity", UNKNOWN})
+# Functions that make something of a text and are not given anything else.
+_READING: Final = ("Quantity", "duration", "timestamp")
+# The same for parameters that take texts of a kind.
+_READERS: Final = {"amount": read_quantity, "duration": read_duration, "time": read_timestamp}
+_TYPE_META: Final = ("apiVersion", "kind")
 _TYPE_NAMES: Final = {name: CelType(name) for name in TYPES.values() if name != "kubernetes.Quantity"}
 
 
@@ -33,18 +43,38 @@ class Compiled(NamedTuple):
         code: gives its value.
         static: what is known of the value.
         steps: what one evaluation of it costs, without what macros in it charge themselves.
+        kind: the name of the value's type, empty where it is not known.
     """
 
     code: Code
     static: Static = None
     steps: int = 1
+    kind: str = UNKNOWN
 
 
 class Scope(NamedTuple):
-    """The variables of the macros around: their places in `Run.variables`, and what is known of them."""
+    """The variables that are declared, and those of the macros around: their places in `Run.variables`, and what is known of them."""
 
     places: Mapping[str, tuple[int, Static]]
     depth: int = 0
+
+
+class Declared(NamedTuple):
+    """What is declared for expressions that are not of an object `self`. Their types are checked as far as they are known.
+
+    Attributes:
+        variables: what is known of them, by name, in their order.
+        functions: the forms of functions, by name.
+    """
+
+    variables: Mapping[str, Static]
+    functions: Mapping[str, Sequence[Overload]]
+
+    @property
+    def scope(self) -> Scope:
+        """That of an expression."""
+        places = {name: (place, static) for place, (name, static) in enumerate(self.variables.items())}
+        return Scope(places, len(places))
 
 
 class Compiler:
@@ -52,6 +82,8 @@ class Compiler:
 
     Attributes:
         variables: how many variables a run needs.
+        names: the declared variables that it uses.
+        calls: the functions and methods that it uses.
     """
 
     def __init__(
@@ -61,8 +93,12 @@ class Compiler:
         methods: Mapping[tuple[str, int], Function],
         limits: Limits,
         self_type: Struct | None = None,
+        declared: Declared | None = None,
     ) -> None:
-        self.variables = 0
+        self.variables = 0 if declared is None else len(declared.variables)
+        self.names: set[str] = set()
+        self.calls: set[str] = set()
+        self._declared = declared
         self._source = source
         self._functions = functions
         self._methods = methods
@@ -89,7 +125,7 @@ class Compiler:
     def _node(self, node: tree.Node, scope: Scope) -> Compiled:
         match node:
             case tree.Literal(_, value):
-                return Compiled(lambda run: value)
+                return Compiled(lambda run: value, kind=type_name(value))
             case tree.Name(at, name):
                 return self._name(at, name, scope)
             case tree.Select(_, operand, name):
@@ -102,44 +138,64 @@ class Compiler:
                 return self._call(at, function, args, method, scope)
             case tree.Macro():
                 return self._macro(node, scope)
-            case tree.Unary(_, operator, operand):
-                return _unary(operator, self.compile(operand, scope))
+            case tree.Unary(at, operator, operand):
+                compiled = self.compile(operand, scope)
+                self._check(at, operator, compiled, allowed=_BOOL if operator == "!" else _SIGNED)
+                return _unary(operator, compiled)
             case tree.Binary(_, operator, left, right):
-                return self._binary(operator, left, right, scope)
-            case tree.Logic(_, operator, items):
-                return _logic(operator, [self.compile(item, scope) for item in items])
-            case tree.Conditional(_, condition, yes, no):
-                return _conditional(self.compile(condition, scope), self.compile(yes, scope), self.compile(no, scope))
+                return self._binary(node.at, operator, left, right, scope)
+            case tree.Logic(at, operator, items):
+                parts = [self.compile(item, scope) for item in items]
+                self._check(at, operator, *parts, allowed=_BOOL)
+                return _logic(operator, parts)
+            case tree.Conditional(at, condition, yes, no):
+                test = self.compile(condition, scope)
+                self._check(at, "?:", test, allowed=_BOOL)
+                return _conditional(test, self.compile(yes, scope), self.compile(no, scope))
             case tree.ListOf(_, items):
                 return _list([self.compile(item, scope) for item in items])
             case tree.MapOf(_, pairs):
                 return _map([(self.compile(key, scope), self.compile(value, scope)) for key, value in pairs])
 
+    def _check(self, at: int, operator: str, *operands: Compiled, allowed: frozenset[str]) -> None:
+        if self._declared is not None:
+            for operand in operands:
+                if operand.kind not in allowed:
+                    raise self._wrong(f"no such overload: {operator} of {operand.kind}", at)
+
     def _name(self, at: int, name: str, scope: Scope) -> Compiled:
         if name in scope.places:
             place, static = scope.places[name]
+            self.names.add(name)
             return Compiled(lambda run: run.variables[place], static)
-        if name == "self":
+        if name == "self" and self._declared is None:
             return Compiled(lambda run: run.obj, self._self_type)
         if name in _TYPE_NAMES:
             value = _TYPE_NAMES[name]
-            return Compiled(lambda run: value)
-        raise self._wrong(f"{name!r} is not declared: the object is self", at)
+            return Compiled(lambda run: value, kind="type")
+        known = "the object is self" if self._declared is None else f"there are {', '.join(self._declared.variables) or 'no variables'}"
+        raise self._wrong(f"{name!r} is not declared: {known}", at)
 
     def _select(self, node: tree.Select, operand: tree.Node, name: str, scope: Scope) -> Compiled:
         value = _TYPE_NAMES.get(_dotted(node))
         if value is not None:
-            return Compiled(lambda run: value)
+            return Compiled(lambda run: value, kind="type")
         compiled = self.compile(operand, scope)
         steps = compiled.steps + 1
         if isinstance(compiled.static, Struct) and name in compiled.static.fields:
             field = compiled.static.fields[name]
-            return Compiled(struct_field(compiled.code, name, field), field.static, steps)
+            return Compiled(struct_field(compiled.code, name, field), field.static, steps, type_of_field(field))
         if isinstance(compiled.static, Resources):
-            return Compiled(resource_of(compiled.code, lambda run: name), None, steps + _CALL)
+            return Compiled(resource_of(compiled.code, lambda run: name), None, steps + _CALL, "kubernetes.Quantity")
+        if self._declared is not None and isinstance(compiled.static, Struct) and name not in _TYPE_META:
+            close = get_close_matches(name, compiled.static.fields, 1)
+            raise self._wrong(f"there is no field {name}" + (f": did you mean {close[0]}?" if close else ""), node.at)
         return Compiled(dynamic_field(compiled.code, name), None, steps)
 
     def _call(self, at: int, name: str, args: list[tree.Node], method: bool, scope: Scope) -> Compiled:
+        self.calls.add(name)
+        if self._declared is not None and name in self._declared.functions:
+            return self._overloaded(at, name, args, scope, self._declared.functions[name])
         table = self._methods if method else self._functions
         function = table.get((name, len(args)))
         if function is None:
@@ -150,8 +206,36 @@ class Compiler:
         compiled = [self.compile(arg, scope) for arg in args]
         steps = sum(arg.steps for arg in compiled) + _CALL
         if name == "matches" and isinstance(pattern := args[1], tree.Literal) and type(pattern.value) is str:
-            return Compiled(_matches(compiled[0].code, pattern.value), None, steps)
-        return Compiled(_call(function, [arg.code for arg in compiled]), None, steps)
+            return Compiled(_matches(compiled[0].code, pattern.value), None, steps, "bool")
+        if self._declared is not None and name in _READING:
+            constant = self._constant(function, args[0])
+            if constant is not None:
+                return Compiled(lambda run: constant, None, 1, result_of(name))
+        return Compiled(_call(function, [arg.code for arg in compiled]), None, steps, result_of(name))
+
+    def _overloaded(self, at: int, name: str, args: list[tree.Node], scope: Scope, overloads: Sequence[Overload]) -> Compiled:
+        compiled = [self.compile(arg, scope) for arg in args]
+        for overload in overloads:
+            if len(args) == len(overload.parameters) and all(map(_fits, compiled, overload.parameters)):
+                codes = [arg.code for arg in compiled]
+                checked = [self._argument(name, *each) for each in zip(args, codes, overload.parameters, strict=True)]
+                steps = sum(arg.steps for arg in compiled) + _CALL
+                return Compiled(_call_without_run(overload.call, checked), None, steps, overload.result)
+        known = " or ".join(f"({', '.join(overload.parameters)})" for overload in overloads)
+        raise self._wrong(f"{name} takes {known}, not ({', '.join(map(_shown, compiled))})", at)
+
+    def _argument(self, name: str, arg: tree.Node, code: Code, parameter: str) -> Code:
+        constant = self._constant(_READERS[parameter], arg) if parameter in _READERS else None
+        return _checked(name, code, parameter) if constant is None else lambda run: constant
+
+    def _constant(self, read: Function, arg: tree.Node) -> Any:
+        # What is written down is read, and refused, once. None: it is not written down.
+        if not isinstance(arg, tree.Literal) or type(arg.value) is not str:
+            return None
+        try:
+            return read(Run(None, [], self._limits), arg.value)
+        except CelRuntimeError as error:
+            raise self._wrong(str(error), arg.at) from None
 
     def _macro(self, node: tree.Macro, scope: Scope) -> Compiled:
         operand = self.compile(node.operand, scope)
@@ -163,16 +247,21 @@ class Compiler:
         body = 1 + sum(arg.steps for arg in args)
         code = MACROS[node.function](operand.code, place, body, *(arg.code for arg in args))
         kept = operand.static if node.function == "filter" and isinstance(operand.static, Elements) else None
-        return Compiled(code, kept, operand.steps + 1)
+        return Compiled(code, kept, operand.steps + 1, "list" if node.function in ("filter", "map") else "bool")
 
-    def _binary(self, operator: str, left: tree.Node, right: tree.Node, scope: Scope) -> Compiled:
+    def _binary(self, at: int, operator: str, left: tree.Node, right: tree.Node, scope: Scope) -> Compiled:
         one, other = self.compile(left, scope), self.compile(right, scope)
         steps = one.steps + other.steps + 1
         if operator in ARITHMETIC:
-            return Compiled(_operation(ARITHMETIC[operator], one.code, other.code), None, steps)
+            kind = result_of_arithmetic(operator, one.kind, other.kind)
+            if kind is None and self._declared is not None:
+                raise self._wrong(f"no such overload: {operator} of {one.kind} and {other.kind}", at)
+            return Compiled(_operation(ARITHMETIC[operator], one.code, other.code), None, steps, kind or UNKNOWN)
+        if self._declared is not None and not comparable(operator, one.kind, other.kind):
+            raise self._wrong(f"no such overload: {operator} of {one.kind} and {other.kind}", at)
         if operator in ("==", "!=") and isinstance(right, tree.Literal) and type(right.value) is str:
-            return Compiled(_equals_text(one.code, right.value, operator == "=="), None, steps)
-        return Compiled(_operation(RELATIONS[operator], one.code, other.code), None, steps)
+            return Compiled(_equals_text(one.code, right.value, operator == "=="), None, steps, "bool")
+        return Compiled(_operation(RELATIONS[operator], one.code, other.code), None, steps, "bool")
 
 
 def _dotted(node: tree.Node) -> str:
@@ -186,14 +275,14 @@ def _dotted(node: tree.Node) -> str:
 def _has(operand: Compiled, name: str) -> Compiled:
     steps = operand.steps + 1
     if isinstance(operand.static, Struct) and name in operand.static.fields:
-        return Compiled(has_struct_field(operand.code, name, operand.static.fields[name]), None, steps)
-    return Compiled(has_dynamic_field(operand.code, name), None, steps)
+        return Compiled(has_struct_field(operand.code, name, operand.static.fields[name]), None, steps, "bool")
+    return Compiled(has_dynamic_field(operand.code, name), None, steps, "bool")
 
 
 def _index(operand: Compiled, index: Compiled) -> Compiled:
     steps = operand.steps + index.steps + 1
     if isinstance(operand.static, Resources):
-        return Compiled(resource_of(operand.code, index.code), None, steps + _CALL)
+        return Compiled(resource_of(operand.code, index.code), None, steps + _CALL, "kubernetes.Quantity")
     static = operand.static.of if isinstance(operand.static, Elements) else None
     return Compiled(item_of(operand.code, index.code), static, steps)
 
@@ -205,6 +294,45 @@ def _call(function: Function, args: list[Code]) -> Code:
         only = args[0]
         return lambda run: function(run, only(run))
     return lambda run: function(run, *[arg(run) for arg in args])
+
+
+def _fits(arg: Compiled, parameter: str) -> bool:
+    if parameter in STRUCTS:
+        return arg.static is STRUCTS[parameter]
+    if arg.static is not None:
+        return parameter == "time" and isinstance(arg.static, Time)
+    return arg.kind == UNKNOWN or any(TYPES[accepted] == arg.kind for accepted in ACCEPTED[parameter])
+
+
+def _shown(arg: Compiled) -> str:
+    return next((name for name, struct in STRUCTS.items() if struct is arg.static), arg.kind or "dyn")
+
+
+def _checked(name: str, code: Code, parameter: str) -> Code:
+    accepted = ACCEPTED[parameter]
+
+    def check(run: Run) -> Any:
+        value = code(run)
+        if type(value) in accepted:
+            return value
+        if value is None and parameter in STRUCTS:
+            raise CelRuntimeError(f"{name}: there is no {parameter.lower()} here")
+        raise no_overload(name, value)
+
+    return check
+
+
+def _call_without_run(function: Callable[..., Any], args: list[Code]) -> Code:
+    match args:
+        case []:
+            return lambda run: function()
+        case [one]:
+            return lambda run: function(one(run))
+        case [one, two]:
+            return lambda run: function(one(run), two(run))
+        case [one, two, three]:
+            return lambda run: function(one(run), two(run), three(run))
+    return lambda run: function(*[arg(run) for arg in args])
 
 
 def _matches(text: Code, pattern: str) -> Code:
@@ -231,7 +359,9 @@ def _unary(operator: str, operand: Compiled) -> Compiled:
             return True
         raise no_overload("!", value)
 
-    return Compiled(negation if operator == "!" else lambda run: negate(code(run)), None, operand.steps + 1)
+    return Compiled(
+        negation if operator == "!" else lambda run: negate(code(run)), None, operand.steps + 1, "bool" if operator == "!" else operand.kind
+    )
 
 
 def _operation(operate: Callable[[Run, Any, Any], Any], left: Code, right: Code) -> Code:
@@ -268,7 +398,7 @@ def _logic(operator: str, items: Iterable[Compiled]) -> Compiled:
             raise failure
         return not deciding
 
-    return Compiled(decide, None, sum(item.steps for item in items) + 1)
+    return Compiled(decide, None, sum(item.steps for item in items) + 1, "bool")
 
 
 def _conditional(condition: Compiled, yes: Compiled, no: Compiled) -> Compiled:
@@ -283,12 +413,12 @@ def _conditional(condition: Compiled, yes: Compiled, no: Compiled) -> Compiled:
         raise no_overload("?:", value)
 
     static = yes.static if yes.static == no.static else None
-    return Compiled(choose, static, condition.steps + max(yes.steps, no.steps) + 1)
+    return Compiled(choose, static, condition.steps + max(yes.steps, no.steps) + 1, yes.kind if yes.kind == no.kind else UNKNOWN)
 
 
 def _list(items: list[Compiled]) -> Compiled:
     codes = [item.code for item in items]
-    return Compiled(lambda run: [code(run) for code in codes], None, sum(item.steps for item in items) + 1)
+    return Compiled(lambda run: [code(run) for code in codes], None, sum(item.steps for item in items) + 1, "list")
 
 
 def _map(pairs: list[tuple[Compiled, Compiled]]) -> Compiled:
@@ -303,4 +433,4 @@ def _map(pairs: list[tuple[Compiled, Compiled]]) -> Compiled:
             built[name] = value(run)
         return built
 
-    return Compiled(build, None, sum(key.steps + value.steps for key, value in pairs) + 1)
+    return Compiled(build, None, sum(key.steps + value.steps for key, value in pairs) + 1, "map")

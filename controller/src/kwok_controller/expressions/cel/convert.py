@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What stages make of the value of an expression, as kwok v0.8.0 does (`pkg/utils/cel/environment.go`)."""
+"""What stages and metrics make of the value of an expression, as kwok v0.8.0 does (`pkg/utils/cel/environment.go`)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from kwok_controller.expressions.cel.errors import CelEvaluationError
 from kwok_controller.expressions.cel.values import INT64_MAX, Duration, UInt, type_name
 from kwok_controller.expressions.gotemplate.gotime import parse_duration
+from kwok_controller.expressions.quantity import Quantity
 
 _NUMBERS: Final = frozenset({int, UInt, float})
 
@@ -56,6 +57,33 @@ def as_duration_ns(value: Any) -> int:
     if type(value) in _NUMBERS:
         return _whole(value)
     raise CelEvaluationError(f"the expression gives a value of type {type_name(value)}, not a duration")
+
+
+def as_double(value: Any) -> float:
+    """A metric's value or a usage: a number, 1 and 0 for true and false, a quantity, of a duration its nanoseconds.
+
+    Raises:
+        CelEvaluationError: it is none of these.
+    """
+    kind = type(value)
+    if kind is float:
+        return float(value)
+    if kind is Duration:
+        return float(value.nanoseconds)
+    if kind in _NUMBERS or kind is bool or kind is Quantity:
+        return float(value)
+    raise CelEvaluationError(f"the expression gives a value of type {type_name(value)}, not a number or a quantity")
+
+
+def as_string(value: Any) -> str:
+    """A label.
+
+    Raises:
+        CelEvaluationError: it is no string.
+    """
+    if type(value) is str:
+        return value
+    raise CelEvaluationError(f"the expression gives a value of type {type_name(value)}, not string: write string(...) around it")
 
 
 def _whole(value: float) -> int:

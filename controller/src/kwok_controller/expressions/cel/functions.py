@@ -172,7 +172,12 @@ def _bytes(run: Run, value: Any) -> bytes:
     raise no_overload("bytes", value)
 
 
-def _timestamp(run: Run, value: Any) -> Timestamp:
+def read_timestamp(run: Run, value: Any) -> Timestamp:
+    """`timestamp`.
+
+    Raises:
+        CelRuntimeError: the value gives none.
+    """
     if type(value) is Timestamp:
         return value
     if type(value) is str:
@@ -182,7 +187,12 @@ def _timestamp(run: Run, value: Any) -> Timestamp:
     raise no_overload("timestamp", value)
 
 
-def _duration(run: Run, value: Any) -> Duration:
+def read_duration(run: Run, value: Any) -> Duration:
+    """`duration`.
+
+    Raises:
+        CelRuntimeError: the value gives none.
+    """
     if type(value) is Duration:
         return value
     if type(value) is not str:
@@ -193,7 +203,12 @@ def _duration(run: Run, value: Any) -> Duration:
         raise _failed(value, "a duration") from None
 
 
-def _quantity(run: Run, value: Any) -> Quantity:
+def read_quantity(run: Run, value: Any) -> Quantity:
+    """`Quantity`.
+
+    Raises:
+        CelRuntimeError: the value gives none.
+    """
     if type(value) is str:
         return to_quantity(value)
     raise no_overload("Quantity", value)
@@ -299,7 +314,7 @@ _BOTH: Final[Functions] = {
     ("size", 1): _size,
     ("matches", 2): _matches,
     ("UnixSecond", 1): _unix_second,
-    ("Quantity", 1): _quantity,
+    ("Quantity", 1): read_quantity,
 }
 _FUNCTIONS: Final[Functions] = {
     **_BOTH,
@@ -311,8 +326,8 @@ _FUNCTIONS: Final[Functions] = {
     ("bool", 1): _bool,
     ("string", 1): _string,
     ("bytes", 1): _bytes,
-    ("timestamp", 1): _timestamp,
-    ("duration", 1): _duration,
+    ("timestamp", 1): read_timestamp,
+    ("duration", 1): read_duration,
 }
 _PARTS: Final[tuple[tuple[str, Callable[[GoTime], int], int], ...]] = (
     ("getFullYear", lambda time: time.local()[0], 0),

@@ -39,15 +39,15 @@ class Run:
 
     Attributes:
         obj: the variable `self`.
-        variables: those of the macros around, from the outermost.
+        variables: those that are declared, then those of the macros around, from the outermost.
         steps: what is left of the limit.
     """
 
     __slots__ = ("limits", "obj", "steps", "variables")
 
-    def __init__(self, obj: Any, variables: int, limits: Limits) -> None:
+    def __init__(self, obj: Any, variables: list[Any], limits: Limits) -> None:
         self.obj = obj
-        self.variables: list[Any] = [None] * variables
+        self.variables = variables
         self.limits = limits
         self.steps = limits.steps
 

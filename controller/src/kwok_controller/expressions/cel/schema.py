@@ -138,3 +138,6 @@ KINDS: Final[dict[str, Struct]] = {
     "Node": Struct({"metadata": Field({}, _METADATA), "spec": Field({}, _NODE_SPEC), "status": Field({}, _NODE_STATUS)}),
 }
 """The kinds of API version v1 that have types."""
+
+STRUCTS: Final[dict[str, Struct]] = {**KINDS, "Container": _CONTAINER}
+"""The types that variables can have."""

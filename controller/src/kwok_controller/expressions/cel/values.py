@@ -67,7 +67,7 @@ TYPES: Final[dict[type[Any], str]] = {
 """CEL's names of the types of values."""
 
 NUMBERS: Final = frozenset({int, UInt, float})
-_ORDERED: Final = frozenset({bool, int, UInt, float, str, bytes, Timestamp, Duration, Quantity})
+ORDERED: Final = frozenset({bool, int, UInt, float, str, bytes, Timestamp, Duration, Quantity})
 _LONG: Final = 256
 
 
@@ -149,7 +149,7 @@ def _ordering(symbol: str, compare: Callable[[Any, Any], bool]) -> Callable[[Run
     def ordered(run: Run, left: Any, right: Any) -> bool:
         kind = type(left)
         if kind is type(right):
-            if kind not in _ORDERED:
+            if kind not in ORDERED:
                 raise no_overload(symbol, left, right)
             if (kind is str or kind is bytes) and len(left) > _LONG:
                 run.charge(len(left) >> 6)

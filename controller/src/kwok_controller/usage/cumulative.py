@@ -1,0 +1,308 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What containers, pods and nodes have used since they were started: the integral of their usage over time.
+
+Time is cut into cells of a fixed length, counted from 1970. Within a cell a usage counts as what it is in the cell's middle; in the cell
+in which the container was started, in the middle of what is left of it. So the integral is the same however often, when and by whom it is
+asked for, as long as nothing about the usage is changed: what is changed counts from when it was last asked for. It is summed up in whole
+numbers: nothing is lost by adding many small parts. Steady usages need no cells.
+
+One call evaluates an expression `max_cells` times at most. What is asked for so late that there are more cells (a controller that begins
+with old pods, or was away for long) is summed up over longer cells, twice, four times, … as long, for all but the last half of these.
+
+A container that is started again begins at 0, as with a real kubelet, whereas its pod and node keep what it used before; the node also
+keeps what pods used that are gone. Nothing ever runs backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kwok_controller.usage.evaluate import Evaluator
+from kwok_controller.usage.pods import Object, Run, container_of, containers_of, node_of, run_of
+from kwok_controller.usage.rates import Rate
+from kwok_controller.usage.selection import Entry
+
+CELL_NS: Final = 10 * 10**9
+MAX_CELLS: Final = 360
+
+_VERSION: Final = 1
+# Usages are counted in 10⁻⁹, times in nanoseconds, so what is summed up is in 10⁻¹⁸ of a unit times a second.
+_NANO: Final = 10**9
+_UNIT: Final = 10**18
+
+
+class InvalidCheckpoint(ValueError):
+    """What is no checkpoint."""
+
+
+class _Total:
+    """What a container has used of a resource.
+
+    Attributes:
+        at_ns: until when.
+        sum: how much, in 10⁻¹⁸.
+    """
+
+    __slots__ = ("at_ns", "sum")
+
+    def __init__(self, at_ns: int, sum: int) -> None:
+        self.at_ns = at_ns
+        self.sum = sum
+
+
+class _Container:
+    """A container, since it was last started."""
+
+    __slots__ = ("restarts", "run", "totals")
+
+    def __init__(self, restarts: int) -> None:
+        self.restarts = restarts
+        self.run: Run | None = None
+        self.totals: dict[str, _Total] = {}
+
+
+class _Pod:
+    """A pod, and what those of its containers used that were started again since.
+
+    Attributes:
+        status: by which the containers' runs are known.
+    """
+
+    __slots__ = ("containers", "node", "retired", "status")
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.containers: dict[str, _Container] = {}
+        self.retired: dict[str, int] = {}
+        self.status: Any = None
+
+    def used(self) -> dict[str, int]:
+        """All of it, by resource."""
+        used = dict(self.retired)
+        for container in self.containers.values():
+            _add(used, container)
+        return used
+
+
+class Cumulative:
+    """Sums usages up. Not for use by several threads.
+
+    Args:
+        evaluator: gives the usages.
+        cell_ns: the length of the cells, in nanoseconds. Another one gives other sums.
+        max_cells: how often one call evaluates an expression at most.
+
+    Raises:
+        ValueError: a cell is not longer than nothing, or there are fewer than two.
+    """
+
+    def __init__(self, evaluator: Evaluator, *, cell_ns: int = CELL_NS, max_cells: int = MAX_CELLS) -> None:
+        if cell_ns < 1 or max_cells < 2:
+            raise ValueError(f"cells of {cell_ns} ns, {max_cells} of them: take 1 ns or more, and 2 or more")
+        self._evaluator = evaluator
+        self._cell_ns = cell_ns
+        self._max_cells = max_cells
+        self._pods: dict[str, _Pod] = {}
+        # By node and resource: what the pods used that are gone.
+        self._retired: dict[str, dict[str, int]] = {}
+
+    def container(self, resource: str, pod: Object, container: str, now_ns: int) -> float:
+        """What the container of a name has used since it was last started; 0 where the pod has none, or its node is not there."""
+        node, found = self._evaluator.world.node(node_of(pod)), container_of(pod, container)
+        return 0.0 if node is None or found is None else self._container(resource, node, pod, found, now_ns) / _UNIT
+
+    def pod(self, resource: str, pod: Object, now_ns: int) -> float:
+        """What a pod's containers have used since the pod was started; 0 where its node is not there."""
+        node = self._evaluator.world.node(node_of(pod))
+        return 0.0 if node is None else self._pod(resource, node, pod, now_ns) / _UNIT
+
+    def node(self, resource: str, name: str, now_ns: int) -> float:
+        """What the pods on a node have used, those that are gone, too; 0 where it is not there."""
+        node = self._evaluator.world.node(name)
+        if node is None:
+            return 0.0
+        present = sum(self._pod(resource, node, pod, now_ns) for pod in self._evaluator.world.pods(name))
+        return (present + self._retired.get(name, {}).get(resource, 0)) / _UNIT
+
+    def forget_pod(self, pod: Object) -> None:
+        """A pod is gone. What it used until it was last asked for is kept for its node."""
+        self._retire(_key(pod))
+
+    def forget_others(self, pods: Iterable[Object]) -> None:
+        """All pods but these are gone, as some can be that a checkpoint knows."""
+        gone = self._pods.keys() - set(map(_key, pods))
+        for key in gone:
+            self._retire(key)
+
+    def forget_node(self, name: str) -> None:
+        """A node is gone: one of its name that comes begins at 0. Its pods are forgotten when they go."""
+        self._retired.pop(name, None)
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that another one needs to go on from here, as JSON has it.
+
+        By pod: its node, what it used of each resource in runs of containers that are over, and by container the number of the run and for
+        each resource until when it is summed up and how much it is. By node: what its pods used that are gone. Sums are hexadecimal, in
+        10⁻¹⁸ of a unit times a second.
+        """
+        return {
+            "version": _VERSION,
+            "pods": {
+                key: [
+                    pod.node,
+                    _written(pod.retired),
+                    {
+                        name: [each.restarts, {resource: [total.at_ns, f"{total.sum:x}"] for resource, total in each.totals.items()}]
+                        for name, each in pod.containers.items()
+                    },
+                ]
+                for key, pod in self._pods.items()
+            },
+            "nodes": {name: _written(retired) for name, retired in self._retired.items()},
+        }
+
+    def restore(self, checkpoint: Any) -> None:
+        """Goes on from a checkpoint, in place of what there is.
+
+        Raises:
+            InvalidCheckpoint: it is none; nothing is changed.
+        """
+        if type(checkpoint) is not dict or checkpoint.get("version") != _VERSION:
+            raise InvalidCheckpoint(f"no checkpoint of version {_VERSION}")
+        try:
+            pods = {key: _read_pod(*pod) for key, pod in checkpoint["pods"].items()}
+            retired = {name: _read(sums) for name, sums in checkpoint["nodes"].items()}
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InvalidCheckpoint(f"the checkpoint is damaged: {error!r}") from error
+        self._pods, self._retired = pods, retired
+
+    def _retire(self, key: str) -> None:
+        known = self._pods.pop(key, None)
+        if known is not None:
+            retired = self._retired.setdefault(known.node, {})
+            for resource, used in known.used().items():
+                retired[resource] = retired.get(resource, 0) + used
+
+    def _pod(self, resource: str, node: Object, pod: Object, now_ns: int) -> int:
+        present = sum(self._container(resource, node, pod, container, now_ns) for container in containers_of(pod))
+        known = self._pods.get(_key(pod))
+        return present if known is None else present + known.retired.get(resource, 0)
+
+    def _container(self, resource: str, node: Object, pod: Object, container: Object, now_ns: int) -> int:
+        name = container.get("name", "")
+        known, run = self._known(pod, name)
+        if known is None:
+            return 0
+        total = known.totals.get(resource)
+        if run.start_ns is not None:
+            if total is None:
+                total = known.totals[resource] = _Total(run.start_ns, 0)
+            until_ns = now_ns if run.end_ns is None else min(now_ns, run.end_ns)
+            if until_ns > total.at_ns:
+                entry, rate = self._evaluator.rate(resource, pod, name)
+                if entry is not None:
+                    total.sum += self._integral(entry, rate, (resource, node, pod, container), run.start_ns, total.at_ns, until_ns)
+                total.at_ns = until_ns
+        return 0 if total is None else total.sum
+
+    def _known(self, pod: Object, name: str) -> tuple[_Container | None, Run]:
+        """What is known of a container, nothing as long as it was never started; and its run."""
+        key, status = _key(pod), pod.get("status")
+        known = self._pods.get(key)
+        if known is not None and known.status is not status:
+            known.status = status
+            for each in known.containers.values():
+                each.run = None
+        container = None if known is None else known.containers.get(name)
+        if container is not None and container.run is not None:
+            return container, container.run
+        run = run_of(pod, name)
+        if container is None and run.start_ns is None:
+            return None, run
+        if known is None:
+            known = self._pods[key] = _Pod(node_of(pod))
+            known.status = status
+        if container is None:
+            container = known.containers[name] = _Container(run.restarts)
+        elif container.restarts != run.restarts:
+            _add(known.retired, container)
+            container = known.containers[name] = _Container(run.restarts)
+        container.run = run
+        return container, run
+
+    def _integral(
+        self, entry: Entry, rate: Rate, whose: tuple[str, Object, Object, Object], start_ns: int, from_ns: int, until_ns: int
+    ) -> int:
+        """What a container uses from one time to another, in 10⁻¹⁸. It was started at `start_ns`."""
+        if rate.steady:
+            return _nanos(self._evaluator.value(entry, rate, *whose, from_ns)) * (until_ns - from_ns)
+        total, at = 0, from_ns
+        fine_from, coarse = self._cells(from_ns, until_ns)
+        while at < until_ns:
+            if at < fine_from:
+                end = min((at // coarse + 1) * coarse, fine_from)
+                middle = (at + end) // 2
+            else:
+                begin = at // self._cell_ns * self._cell_ns
+                end = min(begin + self._cell_ns, until_ns)
+                middle = (max(begin, start_ns) + begin + self._cell_ns) // 2
+            total += _nanos(self._evaluator.value(entry, rate, *whose, middle)) * (end - at)
+            at = end
+        return total
+
+    def _cells(self, from_ns: int, until_ns: int) -> tuple[int, int]:
+        """From when on the cells are of their own length, and how long they are before."""
+        cell = self._cell_ns
+        last = (until_ns - 1) // cell
+        if last - from_ns // cell < self._max_cells:
+            return from_ns, cell
+        fine_from = (last + 1 - self._max_cells // 2) * cell
+        width = cell
+        while (fine_from - 1) // width - from_ns // width >= self._max_cells - self._max_cells // 2:
+            width *= 2
+        return fine_from, width
+
+
+def _key(pod: Object) -> str:
+    metadata = pod["metadata"]
+    key: str = metadata.get("uid") or f"{metadata.get('namespace', '')}/{metadata['name']}"
+    return key
+
+
+def _nanos(value: float) -> int:
+    return round(value * _NANO)
+
+
+def _add(sums: dict[str, int], container: _Container) -> None:
+    for resource, total in container.totals.items():
+        sums[resource] = sums.get(resource, 0) + total.sum
+
+
+def _written(sums: dict[str, int]) -> dict[str, str]:
+    return {resource: f"{total:x}" for resource, total in sums.items()}
+
+
+def _read(sums: dict[str, str]) -> dict[str, int]:
+    return {resource: _sum(total) for resource, total in sums.items()}
+
+
+def _sum(text: str) -> int:
+    value = int(text, 16)
+    if value < 0:
+        raise ValueError(f"{text} is less than nothing")
+    return value
+
+
+def _read_pod(node: str, retired: dict[str, str], containers: dict[str, Any]) -> _Pod:
+    pod = _Pod(node)
+    pod.retired = _read(retired)
+    for name, (restarts, totals) in containers.items():
+        container = pod.containers[name] = _Container(restarts)
+        for resource, (at_ns, total) in totals.items():
+            if type(at_ns) is not int:
+                raise TypeError(f"{at_ns!r} is no time")
+            container.totals[resource] = _Total(at_ns, _sum(total))
+    return pod

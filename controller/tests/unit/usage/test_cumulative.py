@@ -1,0 +1,287 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Cumulative usage: the same for whoever sums it up, never backwards, and what becomes of it when things end."""
+
+from __future__ import annotations
+
+import copy
+import json
+from itertools import pairwise
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kwok_controller.api import decode
+from kwok_controller.api.usage import ClusterResourceUsage
+from kwok_controller.usage.cumulative import Cumulative, InvalidCheckpoint
+from kwok_controller.usage.traces import Trace
+
+from .conftest import SECOND, START, MakePod, MakeUsage, Small, text_of
+
+HOUR: Final = 3600 * SECOND
+EXPRESSIONS: Final = (
+    "0.25",
+    'Ramp("0", "2", pod.metadata.creationTimestamp, "20m")',
+    'Wave("0", "1", "7m")',
+    'Spike("100m", "3", "95s", "12s")',
+    'Noise("500m", "300m")',
+    "Rand()",
+    "pod.SinceSecond() > 300.0 ? 1.0 : -1.0",
+    "1 / (int(pod.SinceSecond()) % 7)",
+)
+
+
+def expressed(expression: str) -> dict[str, Any]:
+    return {"usage": {"cpu": {"expression": expression}}}
+
+
+def prepared(expression: str, pods: list[dict[str, Any]]) -> Small:
+    world = Small()
+    made = decode({"kind": "ClusterResourceUsage", "metadata": {"name": "all"}, "spec": {"usages": [expressed(expression)]}})
+    assert isinstance(made, ClusterResourceUsage)
+    world.selection.put(made)
+    world.present = pods
+    return world
+
+
+def one_pod(name: str = "p", started: int = START) -> dict[str, Any]:
+    running = {"running": {"startedAt": text_of(started)}}
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": text_of(START)},
+        "spec": {"nodeName": "n", "containers": [{"name": "main"}]},
+        "status": {"phase": "Running", "containerStatuses": [{"name": "main", "restartCount": 0, "state": running}]},
+    }
+
+
+def summed(cumulative: Cumulative, pod: dict[str, Any]) -> int:
+    """The exact sum, as a checkpoint has it."""
+    [_, total] = cumulative.checkpoint()["pods"][pod["metadata"]["uid"]][2]["main"][1]["cpu"]
+    return int(total, 16)
+
+
+def test_steady_usage_is_its_product_with_time(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    world.selection.put(usage("all", {"usage": {"cpu": {"value": "250m"}, "memory": {"expression": 'Quantity("1Gi")'}}}))
+    world.present = [pod("a", containers=("main", "side")), pod("b", started=START + 50 * SECOND)]
+    cumulative = Cumulative(world.evaluator())
+
+    assert cumulative.container("cpu", world.present[0], "main", START + 100 * SECOND) == 25.0
+    assert cumulative.pod("cpu", world.present[0], START + 100 * SECOND) == 50.0
+    assert cumulative.pod("memory", world.present[1], START + 100 * SECOND) == 50.0 * 2**30
+    assert cumulative.node("cpu", "n", START + 100 * SECOND) == 62.5
+    assert cumulative.node("cpu", "n", START + 100 * SECOND + 1) == 62.5 + 0.75e-9
+    # Years are no more work than seconds are.
+    assert cumulative.container("cpu", world.present[0], "main", START + 10**9 * SECOND) == 250e6
+
+
+def test_a_ramp_comes_to_its_triangle() -> None:
+    world = prepared('Ramp(0, 1, pod.metadata.creationTimestamp, "1000s")', [one_pod()])
+    assert Cumulative(world.evaluator()).pod("cpu", world.present[0], START + 1000 * SECOND) == pytest.approx(500, rel=1e-4)
+    assert Cumulative(world.evaluator()).pod("cpu", world.present[0], START + 1100 * SECOND) == pytest.approx(600, rel=1e-3)
+
+
+def test_a_cell_counts_as_in_its_middle_or_in_that_of_what_is_left_of_it() -> None:
+    # START is 3 s into a cell of 10 s.
+    world = prepared("double(int(Now()) * 1000 + Now().getMilliseconds()) / 1000.0 - 1700000000.0", [one_pod()])
+    cumulative = Cumulative(world.evaluator())
+    assert cumulative.pod("cpu", world.present[0], START + SECOND) == pytest.approx(6.5)
+    assert cumulative.pod("cpu", world.present[0], START + 7 * SECOND) == pytest.approx(7 * 6.5)
+    assert cumulative.pod("cpu", world.present[0], START + 8 * SECOND) == pytest.approx(7 * 6.5 + 15)
+
+
+@given(
+    expression=st.sampled_from(EXPRESSIONS), steps=st.lists(st.integers(0, 200 * SECOND), max_size=8), span=st.integers(0, 1000 * SECOND)
+)
+@settings(max_examples=60, deadline=None)
+def test_the_sum_is_the_same_however_often_it_is_asked_for(expression: str, steps: list[int], span: int) -> None:
+    pod = one_pod()
+    world = prepared(expression, [pod])
+    often, once = Cumulative(world.evaluator(seed=5)), Cumulative(world.evaluator(seed=5))
+    now, before = START, 0.0
+    for step in steps:
+        now += step
+        value = often.pod("cpu", pod, now)
+        assert value >= before
+        before = value
+    end = now + span
+    assert often.pod("cpu", pod, end) == once.pod("cpu", pod, end)
+    assert summed(often, pod) == summed(once, pod)
+
+
+@given(expression=st.sampled_from(EXPRESSIONS), first=st.integers(0, 900 * SECOND), second=st.integers(0, 900 * SECOND))
+@settings(max_examples=40, deadline=None)
+def test_a_restored_one_goes_on_as_if_nothing_had_been(expression: str, first: int, second: int) -> None:
+    pod = one_pod()
+    world = prepared(expression, [pod])
+    whole, begun, restored = (Cumulative(world.evaluator(seed=5)) for _ in range(3))
+    begun.node("cpu", "n", START + first)
+    kept = json.loads(json.dumps(begun.checkpoint()))
+    restored.restore(kept)
+    assert restored.checkpoint() == kept
+    end = START + first + second
+    assert restored.node("cpu", "n", end) == whole.node("cpu", "n", end)
+    assert summed(restored, pod) == summed(whole, pod)
+
+
+def test_time_that_goes_back_changes_nothing() -> None:
+    world = prepared(EXPRESSIONS[1], [one_pod()])
+    cumulative = Cumulative(world.evaluator())
+    value = cumulative.pod("cpu", world.present[0], START + 500 * SECOND)
+    assert cumulative.pod("cpu", world.present[0], START - HOUR) == value
+    assert cumulative.pod("cpu", world.present[0], START + 500 * SECOND) == value
+    assert cumulative.pod("cpu", world.present[0], START + 501 * SECOND) > value
+
+
+def test_a_change_counts_from_when_it_was_last_asked_for(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    one = pod()
+    cumulative = Cumulative(world.evaluator())
+    values = []
+    for index, expression in enumerate(["1.0", "2.0", "-9.0", "broken", 'Quantity("3")']):
+        world.selection.put(usage("all", expressed(expression)))
+        values.append(cumulative.pod("cpu", one, START + (index + 1) * 10 * SECOND))
+    assert values == [10.0, 30.0, 30.0, 30.0, 60.0]
+    assert len(world.problems) == 1
+
+
+class Asked(Trace):
+    """A half until `since`, then one; notes for which times it was asked."""
+
+    def __init__(self, since: int) -> None:
+        super().__init__([since, since + 1], [0.5, 1.0], absolute=True, repeats=False)
+        self.times: list[int] = []
+
+    def value(self, time_ns: int) -> float:
+        self.times.append(time_ns)
+        return super().value(time_ns)
+
+
+@pytest.mark.parametrize("cells", [2, 3, 7, 100, 360])
+@pytest.mark.parametrize("span", [SECOND, 997 * SECOND, 10 * HOUR, 5001 * HOUR])
+def test_work_is_bounded(cells: int, span: int) -> None:
+    world, trace = prepared('Trace("asked")', [one_pod()]), Asked(0)
+    value = Cumulative(world.evaluator(traces={"asked": trace}), max_cells=cells).pod("cpu", world.present[0], START + span)
+    assert 1 <= len(trace.times) <= cells
+    assert trace.times == sorted(set(trace.times))
+    assert value == pytest.approx(span / SECOND)
+
+
+def test_the_last_half_of_the_cells_is_exact_and_what_is_before_is_coarse() -> None:
+    world, trace = prepared('Trace("asked")', [one_pod()]), Asked(START + 900 * HOUR)
+    end = START + 900 * HOUR + 400 * SECOND
+    value = Cumulative(world.evaluator(traces={"asked": trace}), max_cells=100).pod("cpu", world.present[0], end)
+    steps = [later - earlier for earlier, later in pairwise(trace.times)]
+    assert steps[-49:] == [10 * SECOND] * 49
+    assert max(steps) > HOUR
+    assert value == pytest.approx(450 * 3600 + 400, abs=5)
+
+
+def test_a_container_that_is_started_again_begins_at_nothing_and_its_pod_and_node_go_on(
+    world: Small, usage: MakeUsage, pod: MakePod
+) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    cumulative = Cumulative(world.evaluator())
+    world.present = [pod()]
+    assert cumulative.container("cpu", world.present[0], "main", START + 100 * SECOND) == 100.0
+    waiting = pod()
+    waiting["status"]["containerStatuses"][0]["state"] = {"waiting": {}}
+    world.present = [waiting]
+    assert cumulative.container("cpu", waiting, "main", START + 150 * SECOND) == 100.0
+    waiting = copy.deepcopy(waiting)
+    waiting["status"]["containerStatuses"][0]["restartCount"] = 1
+    world.present = [waiting]
+    assert cumulative.container("cpu", waiting, "main", START + 150 * SECOND) == 0.0
+    assert cumulative.pod("cpu", waiting, START + 150 * SECOND) == 100.0
+    again = pod(restarts=1, started=START + 200 * SECOND)
+    world.present = [again]
+    assert cumulative.container("cpu", again, "main", START + 230 * SECOND) == 30.0
+    assert cumulative.pod("cpu", again, START + 230 * SECOND) == 130.0
+    assert cumulative.node("cpu", "n", START + 230 * SECOND) == 130.0
+    restored = Cumulative(world.evaluator())
+    restored.restore(cumulative.checkpoint())
+    assert restored.pod("cpu", again, START + 231 * SECOND) == 131.0
+
+
+def test_what_has_ended_stays_as_it_was_and_is_the_same_for_who_comes_later() -> None:
+    pod = one_pod()
+    world = prepared(EXPRESSIONS[3], [pod])
+    watching, later = Cumulative(world.evaluator()), Cumulative(world.evaluator())
+    watching.pod("cpu", pod, START + 33 * SECOND)
+    pod = copy.deepcopy(pod)
+    pod["status"]["phase"] = "Succeeded"
+    pod["status"]["containerStatuses"][0]["state"] = {
+        "terminated": {"startedAt": text_of(START), "finishedAt": text_of(START + 101 * SECOND)}
+    }
+    value = watching.pod("cpu", pod, START + 500 * SECOND)
+    assert value == later.pod("cpu", pod, START + 900 * SECOND) > 0
+    assert watching.pod("cpu", pod, START + 999 * SECOND) == value
+
+
+def test_a_node_keeps_what_pods_used_that_are_gone(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    cumulative = Cumulative(world.evaluator())
+    world.present = [pod("a"), pod("b")]
+    assert cumulative.node("cpu", "n", START + 100 * SECOND) == 200.0
+    gone = world.present.pop()
+    cumulative.forget_pod(gone)
+    cumulative.forget_pod(gone)
+    assert cumulative.node("cpu", "n", START + 110 * SECOND) == 210.0
+    assert "uid-b" not in cumulative.checkpoint()["pods"]
+    restored = Cumulative(world.evaluator())
+    restored.restore(cumulative.checkpoint())
+    world.present = [pod("c", started=START + 110 * SECOND)]
+    restored.forget_others(world.present)
+    assert restored.checkpoint()["pods"] == {}
+    assert restored.node("cpu", "n", START + 120 * SECOND) == 220.0
+    restored.forget_node("n")
+    assert restored.node("cpu", "n", START + 120 * SECOND) == 10.0
+
+
+def test_what_is_not_there_has_used_nothing(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    cumulative = Cumulative(world.evaluator())
+    pending = pod()
+    pending["status"] = {"phase": "Pending"}
+    lost = pod("lost")
+    lost["spec"]["nodeName"] = "other"
+    assert cumulative.pod("cpu", pending, START + HOUR) == 0.0
+    assert cumulative.pod("cpu", lost, START + HOUR) == 0.0
+    assert cumulative.container("cpu", lost, "main", START + HOUR) == 0.0
+    assert cumulative.container("cpu", pod(), "missing", START + HOUR) == 0.0
+    assert cumulative.node("cpu", "other", START + HOUR) == 0.0
+    assert cumulative.checkpoint() == {"version": 1, "pods": {}, "nodes": {}}
+    started = pod(started=START + HOUR)
+    assert cumulative.pod("cpu", started, START + HOUR + SECOND) == 1.0
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        None,
+        [],
+        {},
+        {"version": 2, "pods": {}, "nodes": {}},
+        {"version": 1, "pods": {}},
+        {"version": 1, "pods": [], "nodes": {}},
+        {"version": 1, "pods": {"a": ["n", {}]}, "nodes": {}},
+        {"version": 1, "pods": {"a": ["n", {}, {"main": [0, {"cpu": [1, "x"]}]}]}, "nodes": {}},
+        {"version": 1, "pods": {"a": ["n", {}, {"main": [0, {"cpu": [1.5, "1"]}]}]}, "nodes": {}},
+        {"version": 1, "pods": {"a": ["n", {"cpu": "-1"}, {}]}, "nodes": {}},
+        {"version": 1, "pods": {}, "nodes": {"n": {"cpu": 3}}},
+    ],
+)
+def test_what_is_no_checkpoint_changes_nothing(checkpoint: Any) -> None:
+    world = prepared("1.0", [one_pod()])
+    cumulative = Cumulative(world.evaluator())
+    cumulative.node("cpu", "n", START + SECOND)
+    before = cumulative.checkpoint()
+    with pytest.raises(InvalidCheckpoint):
+        cumulative.restore(checkpoint)
+    assert cumulative.checkpoint() == before
+
+
+@pytest.mark.parametrize("options", [{"cell_ns": 0}, {"max_cells": 1}])
+def test_cells_that_cannot_be(world: Small, options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="take 1 ns or more"):
+        Cumulative(world.evaluator(), **options)
