@@ -95,7 +95,9 @@ class Gateway:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._upstream_tls, limit=0),
             timeout=aiohttp.ClientTimeout(),
+            # What comes is passed on as it is: it is to be what the controller asked for.
             auto_decompress=False,
+            skip_auto_headers=["Accept-Encoding"],
             read_bufsize=MAX_LINE,
         )
         self._server = await FaultServer(self._handle, tls=context).__aenter__()

@@ -31,7 +31,7 @@ PLAYED: Final = "example.com/played"
 """Label of the ConfigMaps that stages are for."""
 
 PERSIST_S: Final = 300.0
-"""How long an operation is tried."""
+"""How long an operation is tried at least, and after the last fault."""
 
 AGAIN_S: Final = 0.2
 
@@ -225,6 +225,7 @@ class Worker:
     def __init__(self, client: Client, run: str) -> None:
         self._client = client
         self._run = run
+        self._refusal = ""
         self.done = 0
 
     async def work(self, workload: Workload, seconds: float) -> None:
@@ -238,9 +239,10 @@ class Worker:
         loop = asyncio.get_running_loop()
         for op in script:
             await asyncio.sleep(began + op.at * seconds - loop.time())
-            ends = loop.time() + PERSIST_S
+            # While there are faults nothing has to come to its end: what was begun under them is, once they are over.
+            ends = max(loop.time(), began + seconds) + PERSIST_S
             while not await self._attempt(op):
-                assert loop.time() < ends, f"not done within {PERSIST_S:.0f} s: {op}"
+                assert loop.time() < ends, f"not done {PERSIST_S:.0f} s after the last fault: {op}; the last refusal of any was: {self._refusal}"
                 await asyncio.sleep(AGAIN_S)
             self.done += 1
 
@@ -253,6 +255,7 @@ class Worker:
         except ApiError as error:
             # An apiserver that has just started refuses all, and pods until the controller manager has done its part.
             if retryable(error) or isinstance(error, Forbidden | ServerError):
+                self._refusal = str(error)
                 return False
             raise
 
@@ -264,6 +267,7 @@ class Worker:
             await self._client.create(op.resource, self._namespace(op), body)
         except AlreadyExists:
             # Of an earlier attempt, whose answer was lost? Then that one is done.
+            self._refusal = "there is one of an earlier incarnation"
             return await self._find(op) is not None
         return True
 

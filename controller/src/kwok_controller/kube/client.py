@@ -463,6 +463,8 @@ class Client:
         endpoint = self.config.endpoint
         host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         headers = [("Host", f"{host}:{endpoint.port}"), ("User-Agent", self._user_agent), ("Accept", accept)]
+        # Without it a proxy may compress (RFC 9110, 12.5.3).
+        headers.append(("Accept-Encoding", "identity"))
         if self.config.credentials.authorization is not None:
             headers.append(("Authorization", self.config.credentials.authorization))
         acting = Impersonation(impersonate) if impersonate else self.config.impersonation

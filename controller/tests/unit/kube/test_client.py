@@ -44,6 +44,7 @@ def test_what_is_sent() -> None:
             assert patch.body == body
             assert {name: values for name, values in patch.headers.items() if name != "user-agent"} == {
                 "host": [f"127.0.0.1:{server.port}"],
+                "accept-encoding": ["identity"],
                 "accept": [METADATA_ONLY],
                 "content-type": [MERGE_PATCH],
                 "content-length": ["7"],
@@ -51,7 +52,7 @@ def test_what_is_sent() -> None:
             assert patch.headers["user-agent"][0].startswith("kwok-controller/")
             assert (get.method, get.target, get.body) == ("GET", "/api/v1/namespaces/n/pods/p", b"")
             assert "content-length" not in get.headers
-            assert "accept-encoding" not in get.headers
+            assert get.headers["accept-encoding"] == ["identity"]
 
     asyncio.run(main())
 
