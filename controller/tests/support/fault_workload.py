@@ -242,7 +242,7 @@ class Worker:
             # While there are faults nothing has to come to its end: what was begun under them is, once they are over.
             ends = max(loop.time(), began + seconds) + PERSIST_S
             while not await self._attempt(op):
-                assert loop.time() < ends, f"not done {PERSIST_S:.0f} s after the last fault: {op}; the last refusal of any was: {self._refusal}"
+                assert loop.time() < ends, f"not done {PERSIST_S:.0f} s after the last fault: {op}; last refusal of any: {self._refusal}"
                 await asyncio.sleep(AGAIN_S)
             self.done += 1
 
