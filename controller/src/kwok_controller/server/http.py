@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kwok_controller import __version__
-from kwok_controller.server.asgi import Receive, Routes, Scope, Send, header, query, respond, respond_not_found
+from kwok_controller.server.asgi import Application, Receive, Routes, Scope, Send, header, query, respond, respond_not_found
 from kwok_controller.server.connection import Connections
 from kwok_controller.server.health import Check, judge
 from kwok_controller.server.listener import Certificate, Listener, listen
@@ -28,7 +28,12 @@ _HEADERS = [(b"cache-control", b"no-cache, private"), (b"x-content-type-options"
 
 
 class Server:
-    """Serves health and metrics; more can be added to `routes`."""
+    """Serves health and metrics; more can be added to `routes`.
+
+    Attributes:
+        routes: what is served.
+        application: takes all requests; `routes`, unless something is put in front of it before the server is started.
+    """
 
     def __init__(
         self,
@@ -38,9 +43,12 @@ class Server:
         ready: Mapping[str, Check],
         exposition: Exposition,
         certificate: Certificate | None,
+        max_connections: int | None = None,
     ) -> None:
         """`live` decides /livez and /healthz, `ready` decides /readyz. With a `certificate` the port speaks HTTPS as well as HTTP."""
         self.routes = Routes()
+        self.application: Application = self.routes
+        self._max_connections = max_connections if max_connections is not None else MAX_CONNECTIONS
         self._address = address
         self._exposition = exposition
         self._certificate = certificate
@@ -60,14 +68,17 @@ class Server:
         exposition: Exposition,
         certificate_file: str,
         key_file: str,
+        client_ca_file: str = "",
+        max_connections: int | None = None,
     ) -> Server:
-        """A server whose certificate is read from files; with empty names it has none.
+        """A server whose certificate is read from files; with empty names it has none, and asks clients for none.
 
         Raises:
             CertificateError: the files are of no use.
         """
-        certificate = Certificate(Path(certificate_file), Path(key_file)) if certificate_file and key_file else None
-        return cls(address, live=live, ready=ready, exposition=exposition, certificate=certificate)
+        client_ca = Path(client_ca_file) if client_ca_file else None
+        certificate = Certificate(Path(certificate_file), Path(key_file), client_ca=client_ca) if certificate_file and key_file else None
+        return cls(address, live=live, ready=ready, exposition=exposition, certificate=certificate, max_connections=max_connections)
 
     @property
     def port(self) -> int:
@@ -87,8 +98,9 @@ class Server:
             AddressError: nothing can listen on the address.
         """
         sockets = listen(self._address)
-        connections = Connections(self.routes, [(b"server", _SERVER)])
-        listener = Listener(sockets, connections, self._certificate, full=lambda: len(connections) + listener.opening >= MAX_CONNECTIONS)
+        connections = Connections(self.application, [(b"server", _SERVER)])
+        limit = self._max_connections
+        listener = Listener(sockets, connections, self._certificate, full=lambda: len(connections) + listener.opening >= limit)
         listener.start()
         self._connections, self._listener = connections, listener
         log.info("Serving health and metrics", address=self._address, port=listener.port, https=self._certificate is not None)

@@ -77,13 +77,16 @@ def listen(address: str) -> list[socket.socket]:
 class Certificate:
     """A server's certificate and key in files. New ones are taken when the files change; broken ones are reported and left."""
 
-    def __init__(self, certificate: Path, key: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, certificate: Path, key: Path, *, client_ca: Path | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Read both.
+
+        With `client_ca`, a file of certificates, clients are asked for a certificate: without one they are let in all the same, with one
+        that is not signed by these they are not.
 
         Raises:
             CertificateError: they cannot be read, or do not belong together.
         """
-        self._files = (certificate, key)
+        self._files = (certificate, key) if client_ca is None else (certificate, key, client_ca)
         self._clock = clock
         self._checked = clock()
         self._stamp = self._read_stamp()
@@ -119,7 +122,7 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        certificate, key = self._files
+        certificate, key, *client_ca = self._files
         try:
             # A password callback, as OpenSSL would else ask on the terminal for that of an encrypted key.
             context.load_cert_chain(certificate, key, password=lambda: "")
@@ -131,6 +134,13 @@ class Certificate:
                     raise CertificateError(f"cannot read {file}: {unread.strerror}") from unread
             reason = err.reason if isinstance(err, ssl.SSLError) and err.reason else str(err)
             raise CertificateError(f"{certificate} and {key} are no PEM certificate with its unencrypted private key: {reason}") from err
+        for file in client_ca:
+            try:
+                context.load_verify_locations(file)
+            except OSError as err:
+                # An SSLError is one, too, and has a number that says nothing.
+                raise CertificateError(f"{file} has no certificates of an authority for clients: {err.strerror or err}") from err
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
 

@@ -17,11 +17,12 @@ from kwok_controller.kube.client import Client
 from kwok_controller.kube.discovery import Discovery
 from kwok_controller.kube.errors import ApiError, ConnectionConfigError, Forbidden, NotFound
 from kwok_controller.kube.resources import NODES, PODS, Resource
-from kwok_controller.kube.watch import Change, WatchHooks, watch
+from kwok_controller.kube.watch import Change, WatchEvent, WatchHooks, watch
 from kwok_controller.lifecycle.lifecycle import Lifecycle
 from kwok_controller.lifecycle.patching import NODE, POD, MergeKeys, PatchError, from_openapi
 from kwok_controller.simulation.backoff import Backoff
 from kwok_controller.simulation.clock import Clock
+from kwok_controller.simulation.observer import ObservedKind, Observer
 from kwok_controller.simulation.pace import Pace
 from kwok_controller.simulation.policy import Policy
 from kwok_controller.simulation.queue import DelayQueue
@@ -40,6 +41,9 @@ DOUBT_S: Final = 10.0
 BUILT_IN: Final = {("v1", "Node"): (NODES, NODE), ("v1", "Pod"): (PODS, POD)}
 """What need not be asked for: resources and merge keys."""
 
+OBSERVED: Final[dict[tuple[str, str], ObservedKind]] = {("v1", "Node"): "Node", ("v1", "Pod"): "Pod"}
+"""The kinds that an observer is told of."""
+
 
 class Selection(NamedTuple):
     """Which objects of a kind are followed."""
@@ -54,6 +58,7 @@ class Tools:
 
     Attributes:
         calm: set while the apiserver keeps up; what can wait does until then.
+        observer: told of all nodes and pods that are looked after.
     """
 
     client: Client
@@ -65,6 +70,7 @@ class Tools:
     report: Report
     report_kind: Callable[[StageResourceRef, str, str], None]
     calm: asyncio.Event
+    observer: Observer | None = None
 
 
 class Kind:
@@ -200,14 +206,21 @@ class Kind:
         )
         events = watch(self._tools.client, resource, label_selector=selection.labels, field_selector=selection.fields, hooks=hooks)
         pace = Pace()
+        observer, kind = self._tools.observer, OBSERVED.get((self.ref.api_group, self.ref.kind))
+        if observer is not None and kind is not None:
+            observer.begun(kind)
         async with aclosing(events):
             async for event in events:
                 if event.change is Change.SYNCED:
+                    if observer is not None and kind is not None:
+                        observer.synced(kind)
                     controller.list_done()
                     self.synced.set()
                     self._tools.report_kind(self.ref, "", "")
                     continue
                 try:
+                    if observer is not None and kind is not None:
+                        self._show(observer, kind, event)
                     if event.change is Change.DELETED:
                         controller.vanished(event.key, event.object["metadata"].get("uid") or "")
                     else:
@@ -216,6 +229,12 @@ class Kind:
                     # A fault of ours with one object must not stop the others.
                     _LOG.exception("%s %s: cannot be dealt with", self.ref.kind, "/".join(event.key))
                 await pace.keep()
+
+    def _show(self, observer: Observer, kind: ObservedKind, event: WatchEvent) -> None:
+        if event.change is not Change.DELETED and self._policy.wants(event.object):
+            observer.observed(kind, event.key, event.object)
+        else:
+            observer.vanished(kind, event.key)
 
     async def _list(self, resource: Resource, fields: str | None) -> AsyncIterator[Object]:
         selection = self._selection

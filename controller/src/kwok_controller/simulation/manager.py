@@ -26,6 +26,7 @@ from kwok_controller.simulation.ipam import IPAM
 from kwok_controller.simulation.kinds import Kind, Selection, Tools
 from kwok_controller.simulation.leases import ClusterLeases, LeaseKeeper
 from kwok_controller.simulation.nodes import Nodes
+from kwok_controller.simulation.observer import Observer
 from kwok_controller.simulation.player import Player
 from kwok_controller.simulation.pods import Pods
 from kwok_controller.simulation.policy import Disregard, Policy
@@ -80,6 +81,7 @@ class Manager:
         seed: of all that is left to chance; the options' one, or one of chance, when None.
         identity: of this process, for Leases; made up when empty.
         tracing: has a span for each play.
+        observer: told of all nodes and pods that are looked after.
 
     Raises:
         SelectorError: a selector of the options is none.
@@ -97,6 +99,7 @@ class Manager:
         seed: int | None = None,
         identity: str = "",
         tracing: Tracing = NO_TRACING,
+        observer: Observer | None = None,
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         seed = seed if seed is not None else options.seed
@@ -152,6 +155,7 @@ class Manager:
             report=lambda stage, error, reason: self._stages.report(stage, error, reason=reason),
             report_kind=self._stages.report_kind,
             calm=self._calm,
+            observer=observer,
         )
 
     async def run(self) -> None:

@@ -31,6 +31,7 @@ STAGE_LIMIT = 200
 KIND_LIMIT = 200
 RESOURCE_LIMIT = 200
 REASON_LIMIT = 50
+SOURCE_LIMIT = 200
 
 # From an answer at once to a play that waited behind a restart with thousands of objects.
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -111,6 +112,12 @@ class Metrics:
             registry=reg,
         )
         self._managed = Gauge(f"{PREFIX}_managed_objects", "Objects that this controller looks after.", ("api_group", "kind"), registry=reg)
+        self._evaluation_errors = Counter(
+            f"{PREFIX}_metric_evaluation_errors",
+            "Series of Metrics, and usages, that could not be evaluated, by the object whose expression it was.",
+            ("kind", "name"),
+            registry=reg,
+        )
         self.event_loop_lag = Gauge(f"{PREFIX}_event_loop_lag_seconds", "How late the event loop was when it was last asked.", registry=reg)
         build = Gauge(f"{PREFIX}_build_info", "Always 1; the labels say what runs.", ("version", "python"), registry=reg)
         build.labels(__version__, platform.python_version()).set(1)
@@ -121,6 +128,7 @@ class Metrics:
         self._kind_label = BoundedLabel(KIND_LIMIT)
         self._resource_label = BoundedLabel(RESOURCE_LIMIT)
         self._reason_label = BoundedLabel(REASON_LIMIT)
+        self._source_label = BoundedLabel(SOURCE_LIMIT)
         self._play_cache: dict[tuple[str, str, str], PlayMetrics] = {}
         self._request_cache: dict[tuple[str, str, str], Callable[[float], None]] = {}
 
@@ -152,6 +160,12 @@ class Metrics:
     def watch_restarted(self, resource: str, reason: str) -> None:
         """Count a watch of `resource` that is started again."""
         self._watch_restarts.labels(self._resource_label(resource), self._reason_label(reason)).inc()
+
+    def evaluation_failed(self, kind: str, name: str, count: int) -> None:
+        """Count series, or usages, of the object of this kind and name that could not be evaluated."""
+        if self._source_label(f"{kind}/{name}") == OTHER:
+            name = OTHER
+        self._evaluation_errors.labels(kind, name).inc(count)
 
     def bind_queue(self, depths: dict[str, Callable[[], float]], oldest_age: Callable[[], float]) -> None:
         """Take the depth of the queue of each priority, and the age of the oldest job that is due, from functions."""

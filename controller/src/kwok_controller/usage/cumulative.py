@@ -68,16 +68,16 @@ class _Pod:
     """A pod, and what those of its containers used that were started again since.
 
     Attributes:
-        status: by which the containers' runs are known.
+        version: by which the containers' runs are known: the resourceVersion; the status of a pod without one.
     """
 
-    __slots__ = ("containers", "node", "retired", "status")
+    __slots__ = ("containers", "node", "retired", "version")
 
     def __init__(self, node: str) -> None:
         self.node = node
         self.containers: dict[str, _Container] = {}
         self.retired: dict[str, int] = {}
-        self.status: Any = None
+        self.version: Any = None
 
     def used(self) -> dict[str, int]:
         """All of it, by resource."""
@@ -210,10 +210,11 @@ class Cumulative:
 
     def _known(self, pod: Object, name: str) -> tuple[_Container | None, Run]:
         """What is known of a container, nothing as long as it was never started; and its run."""
-        key, status = _key(pod), pod.get("status")
+        # A status would be held for as long as the pod is there; a version is small, and the same however often the pod is decoded.
+        key, version = _key(pod), pod["metadata"].get("resourceVersion") or pod.get("status")
         known = self._pods.get(key)
-        if known is not None and known.status is not status:
-            known.status = status
+        if known is not None and known.version is not version and known.version != version:
+            known.version = version
             for each in known.containers.values():
                 each.run = None
         container = None if known is None else known.containers.get(name)
@@ -224,7 +225,7 @@ class Cumulative:
             return None, run
         if known is None:
             known = self._pods[key] = _Pod(node_of(pod))
-            known.status = status
+            known.version = version
         if container is None:
             container = known.containers[name] = _Container(run.restarts)
         elif container.restarts != run.restarts:

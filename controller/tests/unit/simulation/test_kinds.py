@@ -7,14 +7,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import pytest
 from engine import WIDGET, WIDGETS
 from fake_clock import FakeClock, settle
 
+from kwok_controller.api.stage import StageResourceRef
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.discovery import Discovery
+from kwok_controller.kube.resources import NODES
+from kwok_controller.kube.watch import Change, Key, WatchEvent
+from kwok_controller.simulation import kinds
+from kwok_controller.simulation.functions import NODE
 from kwok_controller.simulation.kinds import Kind, Selection, Tools
+from kwok_controller.simulation.observer import ObservedKind
 from kwok_controller.simulation.policy import Disregard, Policy
 from kwok_controller.simulation.queue import DelayQueue
+from kwok_controller.simulation.resources import Controller
 from kwok_controller.simulation.tracked import Job
 from kwok_controller.telemetry.metrics import Metrics
 
@@ -28,6 +36,84 @@ class Lists:
     async def list(self, resource: object, **selectors: str) -> AsyncIterator[dict[str, Any]]:
         self.asked.append(selectors)
         yield {"metadata": {"name": "one", "managedFields": [{}]}}
+
+
+class Told:
+    """What an observer is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+
+    def begun(self, kind: ObservedKind) -> None:
+        self.calls.append(("begun", kind))
+
+    def observed(self, kind: ObservedKind, key: Key, obj: dict[str, Any]) -> None:
+        self.calls.append(("observed", kind, key[1], obj["metadata"]["resourceVersion"]))
+
+    def vanished(self, kind: ObservedKind, key: Key) -> None:
+        self.calls.append(("vanished", kind, key[1]))
+
+    def synced(self, kind: ObservedKind) -> None:
+        self.calls.append(("synced", kind))
+
+
+@pytest.mark.parametrize("ref", [NODE, WIDGET], ids=["nodes", "widgets"])
+def test_an_observer_is_told_of_nodes_that_are_looked_after(ref: StageResourceRef, monkeypatch: pytest.MonkeyPatch) -> None:
+    def node(name: str, version: str, **annotations: str) -> WatchEvent:
+        metadata = {"name": name, "uid": name, "resourceVersion": version, "annotations": annotations}
+        return WatchEvent(Change.MODIFIED, ("", name), {"metadata": metadata})
+
+    async def events(*_args: object, **_options: object) -> AsyncIterator[WatchEvent]:
+        yield node("a", "1")
+        yield node("b", "2", ignored="yes")
+        yield WatchEvent(Change.SYNCED, ("", ""), {})
+        yield node("a", "3")
+        yield node("a", "4", ignored="yes")
+        yield WatchEvent(Change.DELETED, ("", "a"), node("a", "5").object)
+
+    monkeypatch.setattr(kinds, "watch", events)
+
+    async def scenario() -> None:
+        told, metrics = Told(), Metrics(process=False)
+        clock = FakeClock()
+        tools = Tools(
+            client=cast(Client, None),
+            discovery=cast(Discovery, None),
+            queue=DelayQueue[Job](clock),
+            clock=clock,
+            seed=1,
+            metrics=metrics,
+            report=lambda stage, error, reason: None,
+            report_kind=lambda ref, reason, message: None,
+            calm=asyncio.Event(),
+            observer=told,
+        )
+        policy = Policy(Disregard("ignored=yes", ""))
+        kind = Kind(ref, policy, Selection(), tools)
+        controller = Controller(
+            ref,
+            NODES,
+            policy,
+            queue=tools.queue,
+            clock=clock,
+            seed=1,
+            lister=lambda fields: events(),  # type: ignore[arg-type,return-value]
+            report=tools.report,
+            metrics=metrics,
+        )
+        await kind._follow(controller)
+        expected = [
+            ("begun", "Node"),
+            ("observed", "Node", "a", "1"),
+            ("vanished", "Node", "b"),
+            ("synced", "Node"),
+            ("observed", "Node", "a", "3"),
+            ("vanished", "Node", "a"),
+            ("vanished", "Node", "a"),
+        ]
+        assert told.calls == (expected if ref == NODE else [])
+
+    asyncio.run(scenario())
 
 
 def test_objects_are_listed_anew_only_while_the_apiserver_keeps_up() -> None:

@@ -11,7 +11,7 @@ from kwok_controller.telemetry import metrics as module
 from kwok_controller.telemetry.metrics import BoundedLabel, Metrics
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+def value(metrics: Metrics, name: str, /, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"kwok_controller_{name}", labels)
 
 
@@ -95,3 +95,14 @@ def test_the_exposition_is_what_the_scraper_prefers() -> None:
     body, content_type = metrics.exposition("text/plain")
     assert content_type.startswith("text/plain")
     assert any(family.name == "kwok_controller_stage_plays" for family in parse_text(body.decode()))
+
+
+def test_failed_evaluations_are_counted_by_object_within_a_bound() -> None:
+    metrics = Metrics(process=False)
+    metrics.evaluation_failed("Metric", "resource", 3)
+    metrics.evaluation_failed("Metric", "resource", 1)
+    for number in range(module.SOURCE_LIMIT + 1):
+        metrics.evaluation_failed("ResourceUsage", f"pod-{number}", 1)
+    assert value(metrics, "metric_evaluation_errors_total", kind="Metric", name="resource") == 4
+    assert value(metrics, "metric_evaluation_errors_total", kind="ResourceUsage", name="pod-0") == 1
+    assert value(metrics, "metric_evaluation_errors_total", kind="ResourceUsage", name="other") == 2

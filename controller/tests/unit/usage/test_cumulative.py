@@ -285,3 +285,17 @@ def test_what_is_no_checkpoint_changes_nothing(checkpoint: Any) -> None:
 def test_cells_that_cannot_be(world: Small, options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="take 1 ns or more"):
         Cumulative(world.evaluator(), **options)
+
+
+def test_a_pod_is_known_by_its_version_however_often_it_is_decoded() -> None:
+    first = one_pod()
+    first["metadata"]["resourceVersion"] = "1"
+    world = prepared("1.0", [first])
+    cumulative = Cumulative(world.evaluator())
+    assert cumulative.container("cpu", first, "main", START + 10 * SECOND) == 10.0
+
+    again = copy.deepcopy(first)
+    assert cumulative.container("cpu", again, "main", START + 20 * SECOND) == 20.0
+    again["metadata"]["resourceVersion"] = "2"
+    again["status"]["containerStatuses"][0] |= {"restartCount": 1, "state": {"running": {"startedAt": text_of(START + 15 * SECOND)}}}
+    assert cumulative.container("cpu", again, "main", START + 30 * SECOND) == 15.0

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Says in the status of Metrics and usages whether they are well: condition `Ready`, written when it changes, and not too often."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+from kwok_controller.api.meta import API_VERSION
+from kwok_controller.kube import errors
+from kwok_controller.kube.client import Client
+from kwok_controller.kube.resources import Resource
+from kwok_controller.simulation.clock import Clock
+from kwok_controller.simulation.stage_status import MESSAGE_LIMIT, Verdict, new_status, says
+from kwok_controller.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+
+WRITE_INTERVAL_S: Final = 30.0
+"""The status of an object is written once within this time at most, but for the first time after its spec has changed."""
+
+HEALED_S: Final = 60.0
+"""An expression that failed counts as healed when it has not failed for so long: others of its pods may still fail."""
+
+ACCEPTED: Final = Verdict(True, "Accepted", "The object is valid and in use.")
+
+_SHOWN_FAILURES: Final = 5
+
+
+class Followed:
+    """An object whose status is written, or one of a file, which has none.
+
+    Attributes:
+        verdict: what follows from its spec.
+        in_cluster: whether there is a status to write.
+    """
+
+    __slots__ = (
+        "_failures",
+        "generation",
+        "in_cluster",
+        "name",
+        "namespace",
+        "not_before",
+        "resource",
+        "status",
+        "uid",
+        "verdict",
+        "version",
+    )
+
+    def __init__(self, resource: Resource, namespace: str, name: str, *, in_cluster: bool) -> None:
+        self.resource = resource
+        self.namespace = namespace
+        self.name = name
+        self.in_cluster = in_cluster
+        self.verdict = ACCEPTED
+        self.uid = self.version = ""
+        self.generation = 0
+        self.status: Mapping[str, Any] = {}
+        # Monotonic seconds.
+        self.not_before = 0.0
+        # By field: what was said of it first, and when it failed last, in monotonic seconds.
+        self._failures: dict[str, tuple[str, float]] = {}
+
+    def __str__(self) -> str:
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f'{self.resource.kind} "{name}"'
+
+    def take(self, obj: Mapping[str, Any]) -> bool:
+        """Take a version of the object; whether its spec may be another one."""
+        metadata = obj["metadata"]
+        uid, generation = metadata.get("uid") or "", metadata.get("generation") or 0
+        changed = (uid, generation) != (self.uid, self.generation)
+        if changed:
+            self._failures = {}
+            self.not_before = 0.0
+        self.uid, self.generation = uid, generation
+        self.version = metadata.get("resourceVersion") or ""
+        self.status = obj.get("status") or {}
+        return changed or not generation
+
+    def failed(self, field: str, message: str, now: float) -> bool:
+        """An expression failed; whether that is new."""
+        known = self._failures.get(field)
+        self._failures[field] = (message if known is None else known[0], now)
+        return known is None
+
+    def heal(self, now: float) -> bool:
+        """Let go of what has not failed for long; whether there was anything."""
+        if not self._failures:
+            return False
+        healed = [field for field, (_, last) in self._failures.items() if now - last >= HEALED_S]
+        for field in healed:
+            del self._failures[field]
+        return bool(healed)
+
+    def told(self) -> Verdict:
+        """What is to be said of it."""
+        if not self.verdict.ready or not self._failures:
+            return self.verdict
+        messages = [message for _, (message, _) in sorted(self._failures.items())]
+        return failing("EvaluationFailed", messages)
+
+
+def failing(reason: str, messages: list[str]) -> Verdict:
+    """Something is wrong, in these places."""
+    more = len(messages) - _SHOWN_FAILURES
+    text = "; ".join(messages[:_SHOWN_FAILURES]) + (f"; and {more} more" if more > 0 else "")
+    return Verdict(False, reason, text if len(text) <= MESSAGE_LIMIT else f"{text[: MESSAGE_LIMIT - 1]}…")
+
+
+class Statuses:
+    """Writes the statuses.
+
+    Args:
+        client: to the apiserver.
+        clock: the time.
+    """
+
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._unsaid: dict[Followed, None] = {}
+        self._work = asyncio.Event()
+
+    def check(self, followed: Followed) -> None:
+        """Have the status of an object written, if it does not say what it should."""
+        if followed.in_cluster and not self._says_so(followed):
+            self._unsaid[followed] = None
+            self._work.set()
+
+    def forget(self, followed: Followed) -> None:
+        """An object is gone."""
+        self._unsaid.pop(followed, None)
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            now = self._clock.monotonic()
+            due = [followed for followed in self._unsaid if followed.not_before <= now]
+            for followed in due:
+                await self._write(followed)
+            if not due:
+                self._work.clear()
+                await self._pause(min((followed.not_before - now for followed in self._unsaid), default=None))
+
+    def _says_so(self, followed: Followed) -> bool:
+        return says(followed.status, followed.told(), followed.generation)
+
+    async def _pause(self, seconds: float | None) -> None:
+        """Until there is something new, or for so long."""
+        timer = self._clock.call_at(self._clock.monotonic() + seconds, self._work.set) if seconds is not None else None
+        try:
+            await self._work.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def _write(self, followed: Followed) -> None:
+        self._unsaid.pop(followed, None)
+        if self._says_so(followed):
+            return
+        followed.not_before = self._clock.monotonic() + WRITE_INTERVAL_S
+        generation = followed.generation
+        status = new_status(followed.status, followed.told(), generation, self._clock.now_ns())
+        metadata = {"name": followed.name, "uid": followed.uid, "resourceVersion": followed.version}
+        if followed.namespace:
+            metadata["namespace"] = followed.namespace
+        body = {"apiVersion": API_VERSION, "kind": followed.resource.kind, "metadata": metadata, "status": status}
+        try:
+            answer = await self._client.update(followed.resource, followed.namespace or None, followed.name, body, subresource="status")
+        except errors.NotFound:
+            # It is gone, or the CRD has no status.
+            return
+        except errors.Conflict:
+            # A newer version comes by the watch; if it should not, the old one is tried again.
+            self._unsaid[followed] = None
+            return
+        except errors.KubeError as error:
+            _log.warning("a status could not be written", object=str(followed), error=str(error))
+            if not isinstance(error, errors.ApiError) or errors.retryable(error):
+                self._unsaid[followed] = None
+            return
+        written = orjson.loads(answer)["metadata"]
+        if written.get("generation", 0) == followed.generation == generation:
+            followed.version = written["resourceVersion"]
+            followed.status = status
