@@ -125,6 +125,16 @@ class Options(Struct, frozen=True, kw_only=True):
     tls_private_key_file: Annotated[
         str, _place("options.tlsPrivateKeyFile", "--tls-private-key-file"), doc("The private key of the certificate.")
     ] = ""
+    client_ca_file: Annotated[
+        str,
+        _place("options.clientCAFile", "--client-ca-file", ours=True),
+        doc("The authorities of client certificates, by which the kubelets' server knows who asks, beside bearer tokens."),
+    ] = ""
+    insecure: Annotated[
+        bool,
+        _place("options.insecure", "--insecure", ours=True),
+        doc("Shows nodes' metrics, usage and pods to whoever asks, as the Go kwok; else to those who may see them on a kubelet."),
+    ] = False
     enable_debugging_handlers: Annotated[
         bool, _place("options.enableDebuggingHandlers"), doc("Whether logs, exec, attach and port-forward are served.")
     ] = True
@@ -320,6 +330,10 @@ def validate(options: Options) -> None:
     if bool(options.tls_cert_file) != bool(options.tls_private_key_file):
         missing = "tls_private_key_file" if options.tls_cert_file else "tls_cert_file"
         raise InvalidOption(OPTIONS[missing].title, "HTTPS needs the certificate and its private key: give both, or none for plain HTTP")
+    if options.client_ca_file and not options.tls_cert_file:
+        raise InvalidOption(OPTIONS["client_ca_file"].title, f"client certificates need HTTPS: give {OPTIONS['tls_cert_file'].title}, too")
+    if options.client_ca_file and options.insecure:
+        raise InvalidOption(OPTIONS["insecure"].title, f"excludes {OPTIONS['client_ca_file'].title}: nobody is asked who they are")
     for kind in options.enable_crds:
         if kind not in KINDS:
             raise InvalidOption(OPTIONS["enable_crds"].title, f"{kind!r} is no kind of the group: give some of {', '.join(sorted(KINDS))}")

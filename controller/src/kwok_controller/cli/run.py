@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from kwok_controller import __version__
 from kwok_controller.api.configuration import OPTIONS
 from kwok_controller.cli.flags import CommandError, UsageError, parse, usage
-from kwok_controller.cli.settings import Settings, connection, flags, read, server_address
+from kwok_controller.cli.settings import SHOWN, Settings, connection, flags, read, server_address
 
 if TYPE_CHECKING:
     from kwok_controller.kube.client import Client
     from kwok_controller.kube.connection import ConnectionConfig
+    from kwok_controller.kubelet.scrapes import Scrapes
     from kwok_controller.server.health import Check
     from kwok_controller.server.http import Server
     from kwok_controller.simulation.manager import Manager
@@ -77,6 +78,14 @@ def _run_loop(serve: Coroutine[Any, Any, int]) -> int:
         return asyncio.run(serve)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(serve)
+
+
+async def _run_with(scrapes: Scrapes, manager: Manager) -> None:
+    """Run `manager` to its end, and meanwhile follow what the kubelets show."""
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(scrapes.sources.run())
+        await manager.run()
+        following.cancel()
 
 
 class Run:
@@ -144,38 +153,82 @@ class Run:
         async with Client(
             config, connections=options.parallelism + OTHER_CONNECTIONS, observer=metrics.observe_request, tracer=tracer
         ) as client:
-            manager = Manager(options, client, metrics=metrics, stages=self._settings.stages, identity=self._identity, tracing=tracing)
+            seed = options.seed if options.seed is not None else random.getrandbits(63)
+            scrapes = self._scrapes(client, metrics, seed)
+            manager = Manager(
+                options,
+                client,
+                metrics=metrics,
+                stages=self._settings.stages,
+                seed=seed,
+                identity=self._identity,
+                tracing=tracing,
+                observer=scrapes.store if scrapes is not None else None,
+            )
             ready = {"apiserver": lambda: self._unreached, **manager.checks()}
-            server = await self._start_server(metrics, {"event-loop": watchdog.check}, ready)
+            if scrapes is not None:
+                ready["metrics-synced"] = lambda: None if scrapes.sources.synced else "Metrics and usages have not been read yet"
+            server = self._server(metrics, {"event-loop": watchdog.check}, ready)
+            if server is not None and scrapes is not None:
+                self._show(server, scrapes, client, manager)
+            server = await self._started(server)
             beating = asyncio.create_task(watchdog.run())
             self._log.info("Starting", version=__version__, apiserver=config.server, connection=config.source, seed=manager.seed)
             try:
-                return await self._simulate(manager) if await self._reach(client) else 0
+                return await self._simulate(manager, scrapes) if await self._reach(client) else 0
             finally:
                 beating.cancel()
                 if server is not None:
                     await server.stop()
 
-    async def _start_server(self, metrics: Metrics, live: Mapping[str, Check], ready: Mapping[str, Check]) -> Server | None:
+    def _scrapes(self, client: Client, metrics: Metrics, seed: int) -> Scrapes | None:
+        """What the kubelets show; None where nothing says what that is, or nobody can ask."""
+        follow = SHOWN & set(self._options.enable_crds)
+        if not (follow or self._settings.shown) or not server_address(self._options):
+            return None
+        from kwok_controller.kubelet.scrapes import Scrapes
+        from kwok_controller.simulation.clock import SystemClock
+
+        return Scrapes(SystemClock(), seed=seed, metrics=metrics, client=client, follow=follow, local=self._settings.shown)
+
+    def _show(self, server: Server, scrapes: Scrapes, client: Client, manager: Manager) -> None:
+        """Have `server` answer as the nodes' kubelets, too."""
+        from kwok_controller.kubelet.application import Kubelets
+        from kwok_controller.kubelet.authentication import Authenticator
+        from kwok_controller.kubelet.authorization import Authorizer, Guard
+        from kwok_controller.simulation.clock import SystemClock
+
+        clock = SystemClock()
+        guard = None if self._options.insecure else Guard(Authenticator(client, clock), Authorizer(client, clock))
+        server.application = Kubelets(scrapes, server.application, guard=guard, ready=lambda: scrapes.sources.synced and manager.ready())
+
+    def _server(self, metrics: Metrics, live: Mapping[str, Check], ready: Mapping[str, Check]) -> Server | None:
         address = server_address(self._options)
         if not address:
             return None
         from kwok_controller.server.health import ping
         from kwok_controller.server.http import Server
-        from kwok_controller.server.listener import AddressError, CertificateError
+        from kwok_controller.server.listener import CertificateError
 
         try:
-            server = Server.with_files(
+            return Server.with_files(
                 address,
                 live={"ping": ping, **live},
                 ready={"ping": ping, **ready},
                 exposition=metrics.exposition,
                 certificate_file=self._options.tls_cert_file,
                 key_file=self._options.tls_private_key_file,
+                client_ca_file=self._options.client_ca_file,
             )
-            await server.start()
         except CertificateError as err:
             raise CommandError(f"{OPTIONS['tls_cert_file'].title}: {err}") from err
+
+    async def _started(self, server: Server | None) -> Server | None:
+        from kwok_controller.server.listener import AddressError
+
+        try:
+            if server is not None:
+                await server.start()
         except AddressError as err:
             # As in the Go kwok: on the host's network several replicas may meet on one host, and only one has the port.
             if os.environ.get("POD_IP") and os.environ.get("POD_IP") == os.environ.get("HOST_IP"):
@@ -213,9 +266,9 @@ class Run:
             await asyncio.sleep(wait * (1 + 0.1 * random.random()))
             wait = min(wait * 2, longest)
 
-    async def _simulate(self, manager: Manager) -> int:
+    async def _simulate(self, manager: Manager, scrapes: Scrapes | None) -> int:
         """Run `manager` until the end is asked for, and then to its end, for which there is a bound of time."""
-        running = asyncio.create_task(manager.run())
+        running = asyncio.create_task(manager.run() if scrapes is None else _run_with(scrapes, manager))
         if await self._ends(running):
             raise CommandError("the simulation came to its end by itself")
         self._log.info("Stopping: requests in flight end, Leases are given back; a second signal ends at once")

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from kwok_controller.api.load import Configuration
     from kwok_controller.api.stage import Stage
     from kwok_controller.kube.connection import ConnectionConfig
+    from kwok_controller.kubelet.sources import SourceObject
     from kwok_controller.telemetry.logs import LogFormat
+
+PLAYED: Final = "Stage"
+SHOWN: Final = frozenset({"Metric", "ResourceUsage", "ClusterResourceUsage"})
+"""The kinds that the kubelets' server follows."""
 
 _SHOWN: Final = {bool: "", int: "int", str: "string", list: "strings"}
 _GROUPS: Final = {
@@ -31,7 +36,7 @@ _GROUPS: Final = {
         "node_lease_duration_seconds",
     ),
     "Addresses": ("cidr", "node_ip", "node_name", "node_port"),
-    "Server": ("server_address", "tls_cert_file", "tls_private_key_file"),
+    "Server": ("server_address", "tls_cert_file", "tls_private_key_file", "client_ca_file", "insecure"),
     "Logs and traces": ("verbosity", "log_format", "tracing_endpoint", "tracing_sampling_rate_per_million"),
 }
 _OTHER_GROUP: Final = "Simulation"
@@ -46,6 +51,7 @@ class Settings:
     Attributes:
         options: Checked.
         stages: Those to play; None: those of the cluster.
+        shown: The Metrics and usages of files, for the kubelets' server.
         log_level: As log/slog counts.
         log_format: How lines look.
         warnings: What is odd but no error.
@@ -53,6 +59,7 @@ class Settings:
 
     options: Options
     stages: list[Stage] | None
+    shown: list[SourceObject]
     log_level: int
     log_format: LogFormat
     warnings: list[str]
@@ -107,13 +114,14 @@ def read(parsed: Parsed) -> Settings:
         level = parse_level(options.verbosity)
     except ValueError as err:
         raise UsageError(f"{OPTIONS['verbosity'].title}: {err}") from err
-    return Settings(options, stages, level, _log_format(options), _warnings(options, configuration, stages, parsed))
+    warnings = _warnings(options, configuration, stages, parsed)
+    return Settings(options, stages, _shown(configuration), level, _log_format(options), warnings)
 
 
 def _stages(options: Options, configuration: Configuration) -> list[Stage] | None:
     from kwok_controller.api.stage import Stage
 
-    if "Stage" in options.enable_crds:
+    if PLAYED in options.enable_crds:
         return None
     stages = [each for each in configuration.objects if isinstance(each, Stage)]
     if not stages:
@@ -121,6 +129,13 @@ def _stages(options: Options, configuration: Configuration) -> list[Stage] | Non
             "--config", "no stages are in the files: name files with some, or play those of the cluster with --enable-crds=Stage"
         )
     return stages
+
+
+def _shown(configuration: Configuration) -> list[SourceObject]:
+    from kwok_controller.api.metric import Metric
+    from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
+
+    return [each for each in configuration.objects if isinstance(each, Metric | ResourceUsage | ClusterResourceUsage)]
 
 
 def _check_selectors(options: Options) -> None:
@@ -145,9 +160,13 @@ def _log_format(options: Options) -> LogFormat:
 def _warnings(options: Options, configuration: Configuration, stages: list[Stage] | None, parsed: Parsed) -> list[str]:
     warnings = [f"Ignored: {warning}" for warning in configuration.warnings]
     warnings += [f"{flag.spellings[-1]} is deprecated: {flag.deprecated}" for flag in parsed.deprecated]
-    without_effect = sorted((configuration.kinds() | set(options.enable_crds)) - {"Stage"})
+    kinds = configuration.kinds() | set(options.enable_crds)
+    without_effect = sorted(kinds - SHOWN - {PLAYED})
     if without_effect:
         warnings.append(f"Objects of these kinds have no effect in this version: {', '.join(without_effect)}")
+    if kinds & SHOWN and not server_address(options):
+        shown = ", ".join(sorted(kinds & SHOWN))
+        warnings.append(f"Objects of these kinds have no effect without {OPTIONS['server_address'].title}: {shown}")
     if stages is not None:
         played = {(stage.spec.resource_ref.api_group, stage.spec.resource_ref.kind) for stage in stages}
         warnings += [f"There are no stages for {kind}s" for kind in ("Node", "Pod") if ("v1", kind) not in played]

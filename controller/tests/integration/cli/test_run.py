@@ -51,6 +51,29 @@ spec:
 """
 
 
+SHOWN = """\
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Metric
+metadata: {name: usage}
+spec:
+  path: /metrics/nodes/{nodeName}/metrics/resource
+  metrics:
+  - name: pod_cpu_usage_cores
+    help: Cores that the pod uses.
+    kind: gauge
+    dimension: pod
+    labels: [{name: pod, value: pod.metadata.name}]
+    value: pod.Usage("cpu")
+---
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: ClusterResourceUsage
+metadata: {name: all}
+spec:
+  usages:
+  - usage: {cpu: {value: 250m}}
+"""
+
+
 @dataclass
 class Controller:
     """A running controller.
@@ -201,3 +224,34 @@ def test_plays_and_their_requests_are_traced(tmp_path: Path, cluster: Cluster) -
     assert {request["url.path"] for request in sent} == {"/api/v1/nodes/cli-traced/status"}
     # Others write to a new node as well, so the first attempt may be a conflict.
     assert 200 in {request["http.response.status_code"] for request in sent}
+
+
+def test_nodes_show_what_their_pods_use_to_those_who_may_see_it(tmp_path: Path, cluster: Cluster, namespace: str) -> None:
+    shown = tmp_path / "shown.yaml"
+    shown.write_text(SHOWN)
+    options = (f"--kubeconfig={cluster.kubeconfig}", "--manage-single-node=cli-shown", f"--config={shown}")
+    path = "/metrics/nodes/cli-shown/metrics/resource"
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "busy", "namespace": namespace},
+        "spec": {"nodeName": "cli-shown", "containers": [{"name": "c", "image": "x"}]},
+    }
+    with running(tmp_path, *options, "--insecure") as controller:
+        controller.wait(lambda: controller.get("/readyz") == (200, "ok"))
+        assert controller.get(path) == (404, "There is no node cli-shown here.")
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "cli-shown"}}))
+        try:
+            cluster.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+            line = 'pod_cpu_usage_cores{pod="busy"} 0.25'
+            controller.wait(lambda: line in controller.get(path)[1].splitlines())
+            status, text = controller.get("/discovery/prometheus")
+            assert (status, [target["labels"]["__metrics_path__"] for target in json.loads(text)]) == (200, [path])
+            assert "process_resident_memory_bytes" in controller.get("/metrics")[1]
+            assert controller.stop()[0] == 0
+            with running(tmp_path, *options) as guarded:
+                guarded.wait(lambda: guarded.get("/readyz") == (200, "ok"))
+                assert guarded.get(path)[0] == 401
+                assert guarded.get("/metrics")[0] == 200
+        finally:
+            cluster.kubectl("delete", "node", "cli-shown", "--wait=false")

@@ -25,7 +25,7 @@ from kwok_controller.kube.errors import Forbidden, Unreachable
 def run() -> Iterator[Run]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield Run(Settings(apply_flags({}, {"manage_all_nodes": True}), None, 0, "text", []))
+    yield Run(Settings(apply_flags({}, {"manage_all_nodes": True}), None, [], 0, "text", []))
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -55,7 +55,7 @@ def simulate(run: Run, manager: Any, *, stop_after: float | None = 0.01) -> int:
         run._stop_on_signals()
         if stop_after is not None:
             asyncio.get_running_loop().call_later(stop_after, os.kill, os.getpid(), signal.SIGTERM)
-        return await run._simulate(manager)
+        return await run._simulate(manager, None)
 
     return asyncio.run(main())
 

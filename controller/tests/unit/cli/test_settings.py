@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -145,7 +146,35 @@ def test_the_command_line_of_kwokctl_for_containers_means_the_same_here(tmp_path
     assert (options.tracing_endpoint, options.tracing_sampling_rate_per_million) == ("kwok-kwok-jaeger:4317", 1_000_000)
     assert got.log_level == -4
     assert got.stages is None
-    assert any("Metric" in warning and "no effect" in warning for warning in got.warnings)
+    assert [warning for warning in got.warnings if "no effect" in warning] == [
+        "Objects of these kinds have no effect in this version: ClusterLogs, Logs"
+    ]
+
+
+def test_metrics_without_a_server_have_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "metric.yaml").write_text(
+        "apiVersion: kwok.x-k8s.io/v1alpha1\nkind: Metric\nmetadata: {name: m}\nspec: {path: /metrics/x, metrics: []}\n"
+    )
+    argv = ("--manage-all-nodes", "--enable-crds=Stage", f"--config={tmp_path}/metric.yaml")
+    quiet, told = given(*argv, "--server-address=127.0.0.1:10247"), given(*argv)
+    assert [metric.metadata.name for metric in quiet.shown] == ["m"]
+    assert quiet.warnings == []
+    assert told.warnings == ["Objects of these kinds have no effect without --server-address / options.serverAddress: Metric"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--client-ca-file=ca.crt"], "--client-ca-file / options.clientCAFile: client certificates need HTTPS"),
+        (
+            ["--client-ca-file=ca.crt", "--insecure", "--tls-cert-file=c", "--tls-private-key-file=k"],
+            "--insecure / options.insecure",
+        ),
+    ],
+)
+def test_clients_without_certificates_cannot_be_known_by_them(argv: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        given("--manage-all-nodes", "--enable-crds=Stage", *argv)
 
 
 def test_the_deployment_of_the_go_kwok_means_the_same_here(tmp_path: Path) -> None:
