@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from kwok_controller.api.attach import Attach, ClusterAttach
 from kwok_controller.api.execute import ClusterExec, Exec
@@ -29,6 +29,12 @@ Resource = (
     | PortForward
     | ClusterPortForward
 )
+
+Shown = Metric | ResourceUsage | ClusterResourceUsage
+"""What says what a node's kubelet shows."""
+
+SHOWN: Final = tuple(kind.__name__ for kind in get_args(Shown))
+"""The kinds of `Shown`."""
 
 
 class Kind(NamedTuple):

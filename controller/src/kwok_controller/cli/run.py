@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kwok_controller import __version__
 from kwok_controller.api.configuration import OPTIONS
+from kwok_controller.api.kinds import SHOWN
 from kwok_controller.cli.flags import CommandError, UsageError, parse, usage
-from kwok_controller.cli.settings import SHOWN, Settings, connection, flags, read, server_address
+from kwok_controller.cli.settings import Settings, connection, flags, read, server_address
 
 if TYPE_CHECKING:
     from kwok_controller.kube.client import Client
@@ -141,7 +142,7 @@ class Run:
 
         from kwok_controller.kube.client import Client
         from kwok_controller.server.health import LoopWatchdog
-        from kwok_controller.simulation.manager import Manager
+        from kwok_controller.simulation.manager import Manager, seed_of
         from kwok_controller.telemetry.metrics import Metrics
 
         # A time stamp beside each counter would double what is scraped.
@@ -153,7 +154,7 @@ class Run:
         async with Client(
             config, connections=options.parallelism + OTHER_CONNECTIONS, observer=metrics.observe_request, tracer=tracer
         ) as client:
-            seed = options.seed if options.seed is not None else random.getrandbits(63)
+            seed = seed_of(options)
             scrapes = self._scrapes(client, metrics, seed)
             manager = Manager(
                 options,
@@ -183,7 +184,7 @@ class Run:
 
     def _scrapes(self, client: Client, metrics: Metrics, seed: int) -> Scrapes | None:
         """What the kubelets show; None where nothing says what that is, or nobody can ask."""
-        follow = SHOWN & set(self._options.enable_crds)
+        follow = set(self._options.enable_crds).intersection(SHOWN)
         if not (follow or self._settings.shown) or not server_address(self._options):
             return None
         from kwok_controller.kubelet.scrapes import Scrapes

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from kwok_controller.api.configuration import OPTIONS, Options, apply_flags, validate, validate_sources
 from kwok_controller.api.errors import InvalidFile, InvalidOption
+from kwok_controller.api.kinds import SHOWN, Shown
 from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Configuration
     from kwok_controller.api.stage import Stage
     from kwok_controller.kube.connection import ConnectionConfig
-    from kwok_controller.kubelet.sources import SourceObject
     from kwok_controller.telemetry.logs import LogFormat
 
 PLAYED: Final = "Stage"
-SHOWN: Final = frozenset({"Metric", "ResourceUsage", "ClusterResourceUsage"})
-"""The kinds that the kubelets' server follows."""
 
 _SHOWN: Final = {bool: "", int: "int", str: "string", list: "strings"}
 _GROUPS: Final = {
@@ -59,7 +57,7 @@ class Settings:
 
     options: Options
     stages: list[Stage] | None
-    shown: list[SourceObject]
+    shown: list[Shown]
     log_level: int
     log_format: LogFormat
     warnings: list[str]
@@ -131,11 +129,8 @@ def _stages(options: Options, configuration: Configuration) -> list[Stage] | Non
     return stages
 
 
-def _shown(configuration: Configuration) -> list[SourceObject]:
-    from kwok_controller.api.metric import Metric
-    from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
-
-    return [each for each in configuration.objects if isinstance(each, Metric | ResourceUsage | ClusterResourceUsage)]
+def _shown(configuration: Configuration) -> list[Shown]:
+    return [each for each in configuration.objects if isinstance(each, Shown)]
 
 
 def _check_selectors(options: Options) -> None:
@@ -161,11 +156,11 @@ def _warnings(options: Options, configuration: Configuration, stages: list[Stage
     warnings = [f"Ignored: {warning}" for warning in configuration.warnings]
     warnings += [f"{flag.spellings[-1]} is deprecated: {flag.deprecated}" for flag in parsed.deprecated]
     kinds = configuration.kinds() | set(options.enable_crds)
-    without_effect = sorted(kinds - SHOWN - {PLAYED})
+    without_effect = sorted(kinds - {PLAYED, *SHOWN})
     if without_effect:
         warnings.append(f"Objects of these kinds have no effect in this version: {', '.join(without_effect)}")
-    if kinds & SHOWN and not server_address(options):
-        shown = ", ".join(sorted(kinds & SHOWN))
+    shown = ", ".join(sorted(kinds.intersection(SHOWN)))
+    if shown and not server_address(options):
         warnings.append(f"Objects of these kinds have no effect without {OPTIONS['server_address'].title}: {shown}")
     if stages is not None:
         played = {(stage.spec.resource_ref.api_group, stage.spec.resource_ref.kind) for stage in stages}

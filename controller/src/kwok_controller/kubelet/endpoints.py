@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from kwok_controller.exposition import Endpoint
-from kwok_controller.kubelet.statuses import Followed
+from kwok_controller.kubelet.statuses import ACCEPTED, Followed
+from kwok_controller.simulation.stage_status import Verdict
 
 NODE_NAME: Final = "{nodeName}"
 ROOT: Final = "/metrics"
@@ -28,12 +29,14 @@ class Served(NamedTuple):
         path: where it is served.
         endpoint: what is served.
         followed: the object that it is from.
+        verdict: on the object itself, whoever has its path.
     """
 
     name: str
     path: str
     endpoint: Endpoint
     followed: Followed
+    verdict: Verdict = ACCEPTED
 
 
 class Endpoints:

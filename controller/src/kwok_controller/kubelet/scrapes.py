@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from random import Random
 
+from kwok_controller.api.kinds import Shown
 from kwok_controller.exposition import Format, compiler
 from kwok_controller.kube.client import Client
 from kwok_controller.kubelet.endpoints import Served
 from kwok_controller.kubelet.moment import Momentary
 from kwok_controller.kubelet.packing import Object
-from kwok_controller.kubelet.sources import Metrics, SourceObject, Sources
+from kwok_controller.kubelet.sources import Metrics, Sources
 from kwok_controller.kubelet.store import DECODED, Store
 from kwok_controller.kubelet.summary import Summaries, configuration_of, pod_list
 from kwok_controller.simulation.clock import Clock
@@ -52,7 +53,7 @@ class Scrapes:
         metrics: Metrics,
         client: Client | None = None,
         follow: Collection[str] = (),
-        local: Sequence[SourceObject] = (),
+        local: Sequence[Shown] = (),
         traces: Mapping[str, Trace] | None = None,
         decoded: int = DECODED,
     ) -> None:

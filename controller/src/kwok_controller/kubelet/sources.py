@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from kwok_controller.api.decode import decode
 from kwok_controller.api.errors import InvalidObject
-from kwok_controller.api.kinds import KINDS
+from kwok_controller.api.kinds import KINDS, SHOWN, Shown
 from kwok_controller.api.meta import GROUP, VERSION
 from kwok_controller.api.metric import Metric
 from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
@@ -35,11 +35,8 @@ from kwok_controller.usage.selection import Selection
 
 _log = get_logger(__name__)
 
-SourceObject = Metric | ResourceUsage | ClusterResourceUsage
-
 RESOURCES: Final[dict[str, Resource]] = {
-    name: Resource(GROUP, VERSION, KINDS[name].plural, name, KINDS[name].namespaced, frozenset({"status"}))
-    for name in ("Metric", "ResourceUsage", "ClusterResourceUsage")
+    name: Resource(GROUP, VERSION, KINDS[name].plural, name, KINDS[name].namespaced, frozenset({"status"})) for name in SHOWN
 }
 """What is followed, by kind."""
 
@@ -78,7 +75,7 @@ class Sources:
         metrics: Metrics,
         client: Client | None = None,
         follow: Collection[str] = (),
-        local: Sequence[SourceObject] = (),
+        local: Sequence[Shown] = (),
         selection: Selection | None = None,
     ) -> None:
         self.endpoints = Endpoints()
@@ -90,7 +87,6 @@ class Sources:
         self._followed: dict[tuple[str, Key], Followed] = {}
         self._by_subject: dict[str, Followed] = {}
         self._usages: dict[Followed, ResourceUsage | ClusterResourceUsage] = {}
-        self._paths: dict[str, Verdict] = {}
         self._following = [self._follow(client, RESOURCES[kind]) for kind in RESOURCES if kind in follow] if client is not None else []
         for obj in local:
             self._take_local(obj)
@@ -142,7 +138,7 @@ class Sources:
         put: Callable[[Mapping[str, Any]], None] = lambda obj: self._put(resource, obj)  # noqa: E731
         return Following(resource, client, self._clock, put=put, drop=lambda key: self._drop(resource, key), hooks=hooks)
 
-    def _take_local(self, obj: SourceObject) -> None:
+    def _take_local(self, obj: Shown) -> None:
         resource = RESOURCES[type(obj).__name__]
         followed = self._known(resource, (obj.metadata.namespace, obj.metadata.name), in_cluster=False)
         self._take(followed, obj)
@@ -157,7 +153,7 @@ class Sources:
                 self._forget(followed)
                 self._judge(followed, of_invalid_object(error))
             else:
-                assert isinstance(decoded, SourceObject)
+                assert isinstance(decoded, Shown)
                 self._take(followed, decoded)
         self._check(followed)
 
@@ -176,7 +172,7 @@ class Sources:
             self._by_subject[str(followed)] = followed
         return followed
 
-    def _take(self, followed: Followed, obj: SourceObject) -> None:
+    def _take(self, followed: Followed, obj: Shown) -> None:
         if isinstance(obj, Metric):
             self._take_metric(followed, obj)
             return
@@ -195,8 +191,9 @@ class Sources:
             self._judge(followed, failing("InvalidPath", wrong))
             return
         endpoint, problems = compile_endpoint(metric.spec, self._compile)
-        self._judge(followed, failing("InvalidMetric", [f"{each.field}: {each.message}" for each in problems]) if problems else ACCEPTED)
-        self.endpoints.put(Served(followed.name, path, endpoint, followed))
+        verdict = failing("InvalidMetric", [f"{each.field}: {each.message}" for each in problems]) if problems else ACCEPTED
+        self._judge(followed, verdict)
+        self.endpoints.put(Served(followed.name, path, endpoint, followed, verdict))
         self._judge_paths()
 
     def _forget(self, followed: Followed) -> None:
@@ -213,18 +210,12 @@ class Sources:
     def _judge_paths(self) -> None:
         """Say of Metrics whose path another one has that they are not served."""
         for served in self.endpoints.all():
-            other = self.endpoints.taken(served)
-            message = f"spec.path: {served.path} is that of the Metric {other} already, which is served: put all metrics of a path into one"
-            verdict = Verdict(False, "PathTaken", message) if other else None
-            followed = served.followed
-            if verdict is not None:
-                self._paths.setdefault(served.name, followed.verdict)
-                self._judge(followed, verdict)
-            elif followed.verdict.reason == "PathTaken":
-                self._judge(followed, self._paths[served.name])
-            if verdict is None:
-                self._paths.pop(served.name, None)
-            self._check(followed)
+            verdict = served.verdict
+            if other := self.endpoints.taken(served):
+                message = f"{served.path} is that of the Metric {other} already, which is served: put all metrics of a path into one"
+                verdict = Verdict(False, "PathTaken", f"spec.path: {message}")
+            self._judge(served.followed, verdict)
+            self._check(served.followed)
 
     def _judge(self, followed: Followed, verdict: Verdict) -> None:
         if verdict != followed.verdict and not verdict.ready:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import Resource
 from kwok_controller.simulation.clock import Clock
 from kwok_controller.simulation.stage_status import MESSAGE_LIMIT, Verdict, new_status, says
+from kwok_controller.simulation.status_queue import StatusQueue
 from kwok_controller.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -126,44 +126,25 @@ class Statuses:
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._unsaid: dict[Followed, None] = {}
-        self._work = asyncio.Event()
+        self._unsaid: StatusQueue[Followed] = StatusQueue(clock, self._write, self._not_written)
 
     def check(self, followed: Followed) -> None:
         """Have the status of an object written, if it does not say what it should."""
         if followed.in_cluster and not self._says_so(followed):
-            self._unsaid[followed] = None
-            self._work.set()
+            self._unsaid.add(followed)
 
     def forget(self, followed: Followed) -> None:
         """An object is gone."""
-        self._unsaid.pop(followed, None)
+        self._unsaid.discard(followed)
 
     async def run(self) -> None:
         """Write until cancelled."""
-        while True:
-            now = self._clock.monotonic()
-            due = [followed for followed in self._unsaid if followed.not_before <= now]
-            for followed in due:
-                await self._write(followed)
-            if not due:
-                self._work.clear()
-                await self._pause(min((followed.not_before - now for followed in self._unsaid), default=None))
+        await self._unsaid.run()
 
     def _says_so(self, followed: Followed) -> bool:
         return says(followed.status, followed.told(), followed.generation)
 
-    async def _pause(self, seconds: float | None) -> None:
-        """Until there is something new, or for so long."""
-        timer = self._clock.call_at(self._clock.monotonic() + seconds, self._work.set) if seconds is not None else None
-        try:
-            await self._work.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
-
     async def _write(self, followed: Followed) -> None:
-        self._unsaid.pop(followed, None)
         if self._says_so(followed):
             return
         followed.not_before = self._clock.monotonic() + WRITE_INTERVAL_S
@@ -173,21 +154,11 @@ class Statuses:
         if followed.namespace:
             metadata["namespace"] = followed.namespace
         body = {"apiVersion": API_VERSION, "kind": followed.resource.kind, "metadata": metadata, "status": status}
-        try:
-            answer = await self._client.update(followed.resource, followed.namespace or None, followed.name, body, subresource="status")
-        except errors.NotFound:
-            # It is gone, or the CRD has no status.
-            return
-        except errors.Conflict:
-            # A newer version comes by the watch; if it should not, the old one is tried again.
-            self._unsaid[followed] = None
-            return
-        except errors.KubeError as error:
-            _log.warning("a status could not be written", object=str(followed), error=str(error))
-            if not isinstance(error, errors.ApiError) or errors.retryable(error):
-                self._unsaid[followed] = None
-            return
+        answer = await self._client.update(followed.resource, followed.namespace or None, followed.name, body, subresource="status")
         written = orjson.loads(answer)["metadata"]
         if written.get("generation", 0) == followed.generation == generation:
             followed.version = written["resourceVersion"]
             followed.status = status
+
+    def _not_written(self, followed: Followed, error: errors.KubeError) -> None:
+        _log.warning("a status could not be written", object=str(followed), error=str(error))

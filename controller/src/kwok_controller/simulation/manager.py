@@ -69,6 +69,11 @@ def new_identity() -> str:
     return f"{socket.gethostname()}_{uuid.uuid4()}"
 
 
+def seed_of(options: Options) -> int:
+    """The seed that is given, or else one of chance."""
+    return options.seed if options.seed is not None else random.getrandbits(63)
+
+
 class Manager:
     """The whole controller, but for its command line and its HTTP server.
 
@@ -102,9 +107,8 @@ class Manager:
         observer: Observer | None = None,
     ) -> None:
         clock = clock if clock is not None else SystemClock()
-        seed = seed if seed is not None else options.seed
         self.identity = identity or new_identity()
-        self.seed = seed if seed is not None else random.getrandbits(63)
+        self.seed = seed if seed is not None else seed_of(options)
         self._clock = clock
         self._metrics = metrics
         self._parallelism = options.parallelism

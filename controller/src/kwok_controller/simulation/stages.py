@@ -31,6 +31,7 @@ from kwok_controller.simulation.backoff import Backoff, Random
 from kwok_controller.simulation.clock import Clock, Timer
 from kwok_controller.simulation.events import ObjectReference
 from kwok_controller.simulation.stage_status import Verdict
+from kwok_controller.simulation.status_queue import StatusQueue
 from kwok_controller.telemetry.logs import get_logger
 
 STAGES: Final = Resource(GROUP, VERSION, "stages", "Stage", namespaced=False, subresources=frozenset({"status"}))
@@ -186,8 +187,7 @@ class StageSource:
         self._changed_since = 0.0
         self._timer: Timer | None = None
         self._synced = False
-        self._unsaid: dict[str, None] = {}
-        self._work = asyncio.Event()
+        self._unsaid: StatusQueue[_Entry] = StatusQueue(clock, self._write_status, self._not_written)
 
     # What others ask and tell.
 
@@ -259,7 +259,7 @@ class StageSource:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._write_statuses())
+            tasks.create_task(self._unsaid.run())
 
     # What comes in.
 
@@ -304,6 +304,7 @@ class StageSource:
     def _drop(self, name: str) -> None:
         entry = self._entries.pop(name, None)
         if entry is not None:
+            self._unsaid.discard(entry)
             self._mark(entry.ref)
 
     def _decode(self, entry: _Entry, obj: Mapping[str, Any]) -> None:
@@ -404,8 +405,7 @@ class StageSource:
     def _check_status(self, entry: _Entry) -> None:
         """Have the status written when it does not say what it should."""
         if self._client is not None and not self._says_so(entry):
-            self._unsaid[entry.name] = None
-            self._work.set()
+            self._unsaid.add(entry)
 
     def _says_so(self, entry: _Entry) -> bool:
         return stage_status.says(entry.status, self._verdict(entry), entry.generation)
@@ -416,55 +416,21 @@ class StageSource:
             about = ObjectReference(API_VERSION, STAGES.kind, "", entry.name, entry.uid)
             self._recorder.send(about, "Warning", problem.reason, problem.message)
 
-    async def _write_statuses(self) -> None:
-        while True:
-            now = self._clock.monotonic()
-            due = [entry for entry in self._awaiting() if entry.not_before <= now]
-            if due:
-                for entry in due:
-                    await self._write_status(entry)
-                continue
-            self._work.clear()
-            await self._pause(min((entry.not_before - now for entry in self._awaiting()), default=None))
-
-    def _awaiting(self) -> list[_Entry]:
-        return [self._entries[name] for name in self._unsaid if name in self._entries]
-
-    async def _pause(self, seconds: float | None) -> None:
-        """Until there is something new, or for so long."""
-        timer = self._clock.call_at(self._clock.monotonic() + seconds, self._work.set) if seconds is not None else None
-        try:
-            await self._work.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
-
     async def _write_status(self, entry: _Entry) -> None:
-        self._unsaid.pop(entry.name, None)
         verdict, generation = self._verdict(entry), entry.generation
         if self._client is None or self._says_so(entry):
             return
         entry.not_before = self._clock.monotonic() + WRITE_BACKOFF.delay(entry.writes, self._random)
         entry.writes += 1
         status = stage_status.new_status(entry.status, verdict, generation, self._clock.now_ns())
-        try:
-            answer = await self._client.update(STAGES, None, entry.name, _body(entry, status), subresource="status")
-        except errors.NotFound:
-            # The stage is gone, or the CRD has no status.
-            return
-        except errors.Conflict:
-            # A newer version comes by the watch; if it should not, the old one is tried again.
-            self._unsaid[entry.name] = None
-            return
-        except errors.KubeError as error:
-            _log.warning("the status of a stage could not be written", stage=entry.name, error=str(error))
-            if not isinstance(error, errors.ApiError) or errors.retryable(error):
-                self._unsaid[entry.name] = None
-            return
+        answer = await self._client.update(STAGES, None, entry.name, _body(entry, status), subresource="status")
         metadata = orjson.loads(answer)["metadata"]
         if metadata.get("generation", 0) == entry.generation:
             entry.resource_version = metadata["resourceVersion"]
             entry.status = status
+
+    def _not_written(self, entry: _Entry, error: errors.KubeError) -> None:
+        _log.warning("the status of a stage could not be written", stage=entry.name, error=str(error))
 
     # Following the resources.
 

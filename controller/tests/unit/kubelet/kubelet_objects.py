@@ -11,10 +11,10 @@ from typing import Any, cast
 import orjson
 
 from kwok_controller.api.decode import decode
+from kwok_controller.api.kinds import Shown
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.errors import ApiError
 from kwok_controller.kubelet.scrapes import Scrapes
-from kwok_controller.kubelet.sources import SourceObject
 from kwok_controller.simulation.clock import Clock
 
 Object = dict[str, Any]
@@ -69,8 +69,8 @@ def usage(name: str = "all", cpu: str = "Constant(0.25)", memory: str = 'Quantit
     return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": {"usages": [{"usage": resources}]}}
 
 
-def decoded(*objects: Object) -> list[SourceObject]:
-    return [cast(SourceObject, decode(obj)) for obj in objects]
+def decoded(*objects: Object) -> list[Shown]:
+    return [cast(Shown, decode(obj)) for obj in objects]
 
 
 class Metrics:

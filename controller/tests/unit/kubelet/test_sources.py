@@ -279,6 +279,22 @@ def test_of_two_metrics_with_one_path_the_second_is_told(monkeypatch: pytest.Mon
     asyncio.run(main())
 
 
+def test_what_is_mended_while_another_has_its_path_is_well_when_it_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with followed(monkeypatch, metric("b", GAUGE), metric("c", BROKEN, GAUGE)) as world:
+            world.cluster.apply(metric("c", GAUGE))
+            await settle()
+            condition = world.cluster.condition("Metric", "c")
+            assert condition is not None
+            assert condition[1] == "PathTaken"
+            world.cluster.delete("Metric", "b")
+            await settle()
+            await world.clock.advance(31)
+            assert world.cluster.condition("Metric", "c") == ("True", "Accepted", "The object is valid and in use.")
+
+    asyncio.run(main())
+
+
 def test_an_evaluation_that_fails_is_counted_and_said_until_it_has_healed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with followed(monkeypatch, metric("resource", GAUGE, FAILING)) as world:
