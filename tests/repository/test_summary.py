@@ -39,6 +39,14 @@ def test_a_failure_elsewhere_counts_whatever_the_stages_say(tmp_path: Path) -> N
     assert summary(tmp_path)[0] == 1
 
 
+def test_why_a_test_failed_stands_below_its_name(tmp_path: Path) -> None:
+    failed = '<testcase classname="t" name="a"><failure message="Hang: more&#10;than 1 s">a long trace</failure></testcase>'
+    (tmp_path / "controller.xml").write_text(f"<testsuite>{failed}</testsuite>")
+    (tmp_path / "stages.tsv").write_text("FAILED\t7\tTests of the controller\n")
+    said = summary(tmp_path)[1]
+    assert said[said.index("FAILED controller t::a") + 1] == "    Hang: more than 1 s"
+
+
 def test_the_stage_is_called_what_the_makefile_calls_it() -> None:
     makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
     assert "$(call stage,ansible-test integration)" in makefile

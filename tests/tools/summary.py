@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Print what ``make test`` found: each stage with its time, the tests that failed, and the counts as the last line.
+"""Print what ``make test`` found: each stage with its time, the tests that failed and why, and the counts as the last line.
 
 Usage: ``summary.py DIRECTORY``. Reads what the stages leave in the directory: ``stages.tsv`` (outcome, seconds, title), pytest's
 ``*.xml``, ``sanity/*.xml`` with one file for each sanity test, and ``integration/*.xml`` with one file for each run of a target,
@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 
@@ -31,8 +32,37 @@ INTEGRATION = "ansible-test integration"
 """Title of the stage in the Makefile."""
 
 
-def results(directory: Path, *, rescued: bool) -> list[tuple[str, str, str]]:
-    """What was tested, as (kind, name, outcome). ``rescued``: failures of integration tests were meant to be."""
+MESSAGE_LENGTH = 400
+"""Characters of why a test failed; what it printed stands above."""
+
+
+def reason(elements: list[ET.Element]) -> str:
+    """Why test cases that count as one failed, on one line; empty if none did or none says so."""
+    for case in elements:
+        for element in (case.find("failure"), case.find("error")):
+            if element is not None:
+                return " ".join((element.get("message") or element.text or "").split())[:MESSAGE_LENGTH]
+    return ""
+
+
+class Result(NamedTuple):
+    """What became of a test.
+
+    Attributes:
+        kind: The stage's short name, such as ``unit``.
+        name: The test's.
+        outcome: ``failed``, ``skipped`` or ``passed``.
+        reason: Why it failed.
+    """
+
+    kind: str
+    name: str
+    outcome: str
+    reason: str
+
+
+def results(directory: Path, *, rescued: bool) -> list[Result]:
+    """What was tested. ``rescued``: failures of integration tests were meant to be."""
     found = []
     for path in sorted(directory.rglob("*.xml")):
         cases = list(ET.parse(path).getroot().iter("testcase"))
@@ -40,9 +70,9 @@ def results(directory: Path, *, rescued: bool) -> list[tuple[str, str, str]]:
         if kind == "integration":
             # The playbook of a target is called after it, with a random suffix.
             how = outcome(cases)
-            found.append((kind, path.stem.rsplit("-", 2)[0], "passed" if rescued and how == "failed" else how))
+            found.append(Result(kind, path.stem.rsplit("-", 2)[0], "passed" if rescued and how == "failed" else how, reason(cases)))
         else:
-            found += [(kind, f"{case.get('classname')}::{case.get('name')}", outcome([case])) for case in cases]
+            found += [Result(kind, f"{case.get('classname')}::{case.get('name')}", outcome([case]), reason([case])) for case in cases]
     return found
 
 
@@ -52,13 +82,15 @@ def main(directory: Path) -> int:
     found = results(directory, rescued=any(stage[0] == "done" and stage[2] == INTEGRATION for stage in stages))
     for how, seconds, title in stages:
         print(f"{how:8} {seconds:>5} s  {title}")
-    for kind in sorted({test[0] for test in found}):
-        counts = Counter(test[2] for test in found if test[0] == kind)
+    for kind in sorted({test.kind for test in found}):
+        counts = Counter(test.outcome for test in found if test.kind == kind)
         print(f"{kind}: " + ", ".join(f"{counts[result]} {result}" for result in ("passed", "failed", "skipped")))
-    for kind, name, result in found:
-        if result == "failed":
-            print(f"FAILED {kind} {name}")
-    counts = Counter(test[2] for test in found)
+    for test in found:
+        if test.outcome == "failed":
+            print(f"FAILED {test.kind} {test.name}")
+            if test.reason:
+                print(f"    {test.reason}")
+    counts = Counter(test.outcome for test in found)
     broken = [stage[2] for stage in stages if stage[0] != "done"]
     if broken and not counts["failed"]:
         print(f"FAILED without a failed test: {', '.join(broken)}")

@@ -165,6 +165,7 @@ class Run:
                 identity=self._identity,
                 tracing=tracing,
                 observer=scrapes.store if scrapes is not None else None,
+                notes=scrapes.checkpoints if scrapes is not None else None,
             )
             ready = {"apiserver": lambda: self._unreached, **manager.checks()}
             if scrapes is not None:

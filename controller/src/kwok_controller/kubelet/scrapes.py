@@ -11,6 +11,7 @@ from random import Random
 from kwok_controller.api.kinds import Shown
 from kwok_controller.exposition import Format, compiler
 from kwok_controller.kube.client import Client
+from kwok_controller.kubelet.checkpoints import Checkpoints
 from kwok_controller.kubelet.endpoints import Served
 from kwok_controller.kubelet.moment import Momentary
 from kwok_controller.kubelet.packing import Object
@@ -42,7 +43,7 @@ class Scrapes:
     Attributes:
         store: the nodes and pods; what the simulation tells of them goes there.
         sources: the Metrics and usages.
-        cumulative: usages since the start.
+        checkpoints: what was used goes with the nodes' Leases.
     """
 
     def __init__(
@@ -63,15 +64,16 @@ class Scrapes:
         selection = Selection()
         self._failures = 0
         evaluator = Evaluator(selection, self.store, seed=seed, traces=traces, report=self._usage_failed)
-        self.cumulative = Cumulative(evaluator)
+        self._cumulative = Cumulative(evaluator)
+        self.checkpoints = Checkpoints(self._cumulative)
         self._momentary = Momentary(evaluator, selection, self.store.pods, lambda: self._failures)
-        functions = metric_functions(self._momentary, self.cumulative, self.store.started, self._now)
+        functions = metric_functions(self._momentary, self._cumulative, self.store.started, self._now)
         compile = compiler(functions, now=self._now, random=Random(seed).random)
         self.sources = Sources(
             compile=compile, clock=clock, metrics=metrics, client=client, follow=follow, local=local, selection=selection
         )
         self.endpoints = self.sources.endpoints
-        self._summaries = Summaries(self._momentary, self.cumulative)
+        self._summaries = Summaries(self._momentary, self._cumulative)
 
     def metric(self, served: Served, node: str, format: Format) -> bytes | None:
         """A scrape of a node; None where it is not there."""
@@ -111,10 +113,10 @@ class Scrapes:
         self.sources.usage_failed(problem)
 
     def _pod_gone(self, pod: Object) -> None:
-        self.cumulative.forget_pod(pod)
+        self._cumulative.forget_pod(pod)
         self._momentary.forget(pod)
 
     def _node_gone(self, name: str) -> None:
-        self.cumulative.forget_node(name)
+        self._cumulative.forget_node(name)
         for served in self.endpoints.all():
             served.endpoint.forget(name)

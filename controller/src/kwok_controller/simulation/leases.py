@@ -72,6 +72,9 @@ WATCH_RETRY_S: Final = 5.0
 HOLDER_LABEL: Final = "kwok.x-k8s.io/lease-holder"
 """Says who holds a Lease, so that no controller need be told of its own renewals, which are most of all changes of Leases."""
 
+NOTE_ANNOTATION: Final = "kwok.x-k8s.io/checkpoint"
+"""Has what whoever holds a Lease leaves for the next one: it goes with renewals and costs no request of its own."""
+
 COMPLAIN_S: Final = 10.0
 """At most one line in the log within this time about requests that fail."""
 
@@ -97,6 +100,18 @@ class LeaseStore(Protocol):
 
     def watch(self) -> AsyncGenerator[WatchEvent, None]:
         """All that there are, SYNCED, and every change; as `kube.watch.watch`."""
+        ...
+
+
+class Notes(Protocol):
+    """What goes with nodes from one holder of their Leases to the next."""
+
+    def write(self, node: str, *, last: bool) -> str:
+        """What the next one needs; empty: nothing. `last`: the Lease is given back."""
+        ...
+
+    def read(self, node: str, note: str) -> None:
+        """A node is ours, with the last note of it; empty: there is none."""
         ...
 
 
@@ -183,6 +198,7 @@ class LeaseKeeper:
         on_lost: Callable[[list[str]], None],
         parallelism: int = 4,
         random: Random = system_random,
+        notes: Notes | None = None,
     ) -> None:
         """Prepare; `run` does the work.
 
@@ -196,6 +212,7 @@ class LeaseKeeper:
             parallelism: How many requests may be on their way at once, as the Go kwok's `nodeLeaseParallelism`; `URGENT_PARALLELISM` times
                 as many while one is urgent.
             random: For jitter.
+            notes: What goes with the nodes; None: others' notes are left as they are.
 
         Raises:
             ValueError: The duration is negative, or the parallelism is less than 1.
@@ -215,6 +232,7 @@ class LeaseKeeper:
         self._on_lost = on_lost
         self._parallelism = parallelism
         self._random = random
+        self._notes = notes
         self._records: dict[str, _Record] = {}
         self._tickets = count(1)
         self._timers: list[tuple[float, int, _Record]] = []
@@ -330,7 +348,7 @@ class LeaseKeeper:
 
     async def _release(self, record: _Record) -> None:
         for attempt in (1, 2):
-            body = self._body(record, None, self._renew_time(record), record.transitions)
+            body = self._body(record, None, self._renew_time(record), record.transitions, self._note_of(record, last=True))
             try:
                 await self._store.update(record.name, body)
             except errors.NotFound:
@@ -457,7 +475,9 @@ class LeaseKeeper:
         uid, transitions = record.uid, record.transitions
         if record.version and record.holder != self._identity:
             transitions += 1
-        body = self._body(record, self._identity, now_ns, transitions)
+        # Before it is ours, the note is somebody else's, and is still to be read.
+        note = self._note_of(record, last=False) if record.mine else None
+        body = self._body(record, self._identity, now_ns, transitions, note)
         try:
             answer = await (self._store.update(record.name, body) if record.version else self._store.create(body))
         except errors.Conflict:
@@ -535,7 +555,11 @@ class LeaseKeeper:
         # The node lifecycle controller takes a Lease as renewed only if renewTime has grown: a clock that was set back must not show.
         return max(self._clock.now_ns(), record.renew_ns + 1_000)
 
-    def _body(self, record: _Record, holder: str | None, now_ns: int, transitions: int) -> bytes:
+    def _note_of(self, record: _Record, *, last: bool) -> str | None:
+        return None if self._notes is None else self._notes.write(record.name, last=last)
+
+    def _body(self, record: _Record, holder: str | None, now_ns: int, transitions: int, note: str | None) -> bytes:
+        """A Lease to be sent. `note`: what is left for the next holder; None: what is there already."""
         metadata: dict[str, Any] = {"name": record.name, "namespace": NAMESPACE}
         spec: dict[str, Any] = {
             "leaseDurationSeconds": self._duration,
@@ -549,6 +573,8 @@ class LeaseKeeper:
             owners += metadata.get("ownerReferences", ())
         if owners:
             metadata["ownerReferences"] = owners
+        if note:
+            metadata["annotations"] = {**metadata.get("annotations", {}), NOTE_ANNOTATION: note}
         if record.version:
             metadata["resourceVersion"] = str(record.version)
             if record.untidy:
@@ -652,15 +678,20 @@ class LeaseKeeper:
     def _gain(self, record: _Record) -> None:
         record.mine = True
         self._held += 1
-        self._note(record)
+        if self._notes is not None:
+            self._notes.read(record.name, _take_note(record))
+        self._mark(record)
 
     def _lose(self, record: _Record, why: str) -> None:
         record.mine = False
         self._held -= 1
+        if self._notes is not None and record.holder == self._identity:
+            # Nobody else has it, so nobody else has written a note: it may be ours again.
+            _leave_note(record, self._notes.write(record.name, last=True))
         _log.debug("lease lost", node=record.name, why=why)
-        self._note(record)
+        self._mark(record)
 
-    def _note(self, record: _Record) -> None:
+    def _mark(self, record: _Record) -> None:
         if not self._changed:
             asyncio.get_running_loop().call_soon(self._tell)
         self._changed.append(record)
@@ -740,6 +771,23 @@ def _extra(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, di
         kept["ownerReferences"] = owners
     kept_spec = {key: spec[key] for key in _KEPT_SPEC if spec.get(key)}
     return {"metadata": kept, "spec": kept_spec} if kept or kept_spec else None
+
+
+def _take_note(record: _Record) -> str:
+    """The last note of a Lease that others have written; it is not kept."""
+    annotations: dict[str, str] = record.extra["metadata"].get("annotations", {}) if record.extra is not None else {}
+    if record.extra is None or NOTE_ANNOTATION not in annotations:
+        return ""
+    record.extra["metadata"]["annotations"] = {key: value for key, value in annotations.items() if key != NOTE_ANNOTATION}
+    return annotations[NOTE_ANNOTATION]
+
+
+def _leave_note(record: _Record, note: str) -> None:
+    if note:
+        if record.extra is None:
+            record.extra = {"metadata": {}, "spec": {}}
+        metadata = record.extra["metadata"]
+        metadata["annotations"] = {**metadata.get("annotations", {}), NOTE_ANNOTATION: note}
 
 
 def _version(text: str | None) -> int:

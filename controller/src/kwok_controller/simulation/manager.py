@@ -24,7 +24,7 @@ from kwok_controller.simulation.events import Recorder
 from kwok_controller.simulation.functions import NODE, POD, Environments
 from kwok_controller.simulation.ipam import IPAM
 from kwok_controller.simulation.kinds import Kind, Selection, Tools
-from kwok_controller.simulation.leases import ClusterLeases, LeaseKeeper
+from kwok_controller.simulation.leases import ClusterLeases, LeaseKeeper, Notes
 from kwok_controller.simulation.nodes import Nodes
 from kwok_controller.simulation.observer import Observer
 from kwok_controller.simulation.player import Player
@@ -87,6 +87,7 @@ class Manager:
         identity: of this process, for Leases; made up when empty.
         tracing: has a span for each play.
         observer: told of all nodes and pods that are looked after.
+        notes: what goes with the nodes' Leases.
 
     Raises:
         SelectorError: a selector of the options is none.
@@ -105,6 +106,7 @@ class Manager:
         identity: str = "",
         tracing: Tracing = NO_TRACING,
         observer: Observer | None = None,
+        notes: Notes | None = None,
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         self.identity = identity or new_identity()
@@ -132,6 +134,7 @@ class Manager:
             on_acquired=self._acquired,
             on_lost=self._lost,
             parallelism=LEASE_PARALLELISM,
+            notes=notes,
         )
         self._late = options.node_lease_duration_seconds * LATE_FRACTION
         self._calm = asyncio.Event()

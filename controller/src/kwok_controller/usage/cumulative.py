@@ -13,13 +13,17 @@ with old pods, or was away for long) is summed up over longer cells, twice, four
 
 A container that is started again begins at 0, as with a real kubelet, whereas its pod and node keep what it used before; the node also
 keeps what pods used that are gone. Nothing ever runs backwards.
+
+Most of this need not be kept anywhere, since whoever begins anew comes to the same sums. A checkpoint of a node has what does not: what
+runs used that are over, and what was summed up before a usage, or the pod that its expression looks at, was changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any, Final
 
+from kwok_controller.api.usage import ResourceUsageValue
 from kwok_controller.usage.evaluate import Evaluator
 from kwok_controller.usage.pods import Object, Run, container_of, containers_of, node_of, run_of
 from kwok_controller.usage.rates import Rate
@@ -32,6 +36,8 @@ _VERSION: Final = 1
 # Usages are counted in 10⁻⁹, times in nanoseconds, so what is summed up is in 10⁻¹⁸ of a unit times a second.
 _NANO: Final = 10**9
 _UNIT: Final = 10**18
+_UNSEEN: Final = object()
+"""In place of the version of a pod that was not asked for yet."""
 
 
 class InvalidCheckpoint(ValueError):
@@ -44,13 +50,27 @@ class _Total:
     Attributes:
         at_ns: until when.
         sum: how much, in 10⁻¹⁸.
+        again: whether who begins anew comes to the same.
+        usage: by what it was summed up last; of one that is restored, its fingerprint.
+        version: of the pod, then.
     """
 
-    __slots__ = ("at_ns", "sum")
+    __slots__ = ("again", "at_ns", "sum", "usage", "version")
 
-    def __init__(self, at_ns: int, sum: int) -> None:
+    def __init__(self, at_ns: int, sum: int, *, again: bool = True) -> None:
         self.at_ns = at_ns
         self.sum = sum
+        self.again = again
+        self.usage: ResourceUsageValue | str | None = None
+        self.version: Any = None
+
+    def by(self, usage: ResourceUsageValue | None, version: Any, *, looks_at_pod: bool, new: bool) -> None:
+        """What follows is summed up by `usage`. `new`: nothing has been yet."""
+        if self.again and not new:
+            before = self.usage
+            same = before is usage or before == (_fingerprint(usage) if type(before) is str else usage)
+            self.again = same and (not looks_at_pod or version == self.version)
+        self.usage, self.version = usage, version
 
 
 class _Container:
@@ -77,7 +97,7 @@ class _Pod:
         self.node = node
         self.containers: dict[str, _Container] = {}
         self.retired: dict[str, int] = {}
-        self.version: Any = None
+        self.version: Any = _UNSEEN
 
     def used(self) -> dict[str, int]:
         """All of it, by resource."""
@@ -85,6 +105,23 @@ class _Pod:
         for container in self.containers.values():
             _add(used, container)
         return used
+
+
+class _Node:
+    """What is known of a node.
+
+    Attributes:
+        retired: what the pods used that are gone.
+        pods: those that are not.
+        restored: those of a checkpoint that have not been asked for since. Some may be gone.
+    """
+
+    __slots__ = ("pods", "restored", "retired")
+
+    def __init__(self) -> None:
+        self.retired: dict[str, int] = {}
+        self.pods: dict[str, _Pod] = {}
+        self.restored: set[str] = set()
 
 
 class Cumulative:
@@ -106,8 +143,7 @@ class Cumulative:
         self._cell_ns = cell_ns
         self._max_cells = max_cells
         self._pods: dict[str, _Pod] = {}
-        # By node and resource: what the pods used that are gone.
-        self._retired: dict[str, dict[str, int]] = {}
+        self._nodes: dict[str, _Node] = {}
 
     def container(self, resource: str, pod: Object, container: str, now_ns: int) -> float:
         """What the container of a name has used since it was last started; 0 where the pod has none, or its node is not there."""
@@ -124,67 +160,71 @@ class Cumulative:
         node = self._evaluator.world.node(name)
         if node is None:
             return 0.0
-        present = sum(self._pod(resource, node, pod, now_ns) for pod in self._evaluator.world.pods(name))
-        return (present + self._retired.get(name, {}).get(resource, 0)) / _UNIT
+        total = sum(self._pod(resource, node, pod, now_ns) for pod in self._evaluator.world.pods(name))
+        known = self._nodes.get(name)
+        if known is not None:
+            total += known.retired.get(resource, 0) + sum(known.pods[key].used().get(resource, 0) for key in known.restored)
+        return total / _UNIT
 
     def forget_pod(self, pod: Object) -> None:
         """A pod is gone. What it used until it was last asked for is kept for its node."""
-        self._retire(_key(pod))
-
-    def forget_others(self, pods: Iterable[Object]) -> None:
-        """All pods but these are gone, as some can be that a checkpoint knows."""
-        gone = self._pods.keys() - set(map(_key, pods))
-        for key in gone:
-            self._retire(key)
+        key = _key(pod)
+        known = self._pods.pop(key, None)
+        if known is not None:
+            node = self._nodes[known.node]
+            del node.pods[key]
+            node.restored.discard(key)
+            _join(node.retired, known.used())
 
     def forget_node(self, name: str) -> None:
-        """A node is gone: one of its name that comes begins at 0. Its pods are forgotten when they go."""
-        self._retired.pop(name, None)
+        """A node is gone: one of its name that comes begins at 0."""
+        node = self._nodes.pop(name, None)
+        if node is not None:
+            for key in node.pods:
+                del self._pods[key]
 
-    def checkpoint(self) -> dict[str, Any]:
-        """Everything that another one needs to go on from here, as JSON has it.
+    def checkpoint(self, name: str, *, whole: bool = False) -> dict[str, Any] | None:
+        """What another one needs to go on with a node from here, as JSON has it; None: nothing.
 
-        By pod: its node, what it used of each resource in runs of containers that are over, and by container the number of the run and for
-        each resource until when it is summed up and how much it is. By node: what its pods used that are gone. Sums are hexadecimal, in
-        10⁻¹⁸ of a unit times a second.
+        What pods used that are gone, by resource; and by pod what runs of its containers used that are over, and by container the number
+        of the run and for each resource until when it is summed up, how much it is and, where who begins anew comes to the same, by which
+        usage and for which version of the pod. Sums are hexadecimal, in 10⁻¹⁸ of a unit times a second.
+
+        Args:
+            name: of the node.
+            whole: with everything, as for a time in which pods may go without being missed.
         """
-        return {
-            "version": _VERSION,
-            "pods": {
-                key: [
-                    pod.node,
-                    _written(pod.retired),
-                    {
-                        name: [each.restarts, {resource: [total.at_ns, f"{total.sum:x}"] for resource, total in each.totals.items()}]
-                        for name, each in pod.containers.items()
-                    },
-                ]
-                for key, pod in self._pods.items()
-            },
-            "nodes": {name: _written(retired) for name, retired in self._retired.items()},
-        }
+        node = self._nodes.get(name)
+        if node is None:
+            return None
+        pods = {key: kept for key, pod in node.pods.items() if (kept := _kept(pod, whole or key in node.restored))}
+        if not (pods or node.retired):
+            return None
+        return {"version": _VERSION, "used": _written(node.retired), "pods": pods}
 
-    def restore(self, checkpoint: Any) -> None:
-        """Goes on from a checkpoint, in place of what there is.
+    def restore(self, name: str, checkpoint: Any) -> None:
+        """Goes on with a node from a checkpoint, in place of what there is.
 
         Raises:
             InvalidCheckpoint: it is none; nothing is changed.
         """
         if type(checkpoint) is not dict or checkpoint.get("version") != _VERSION:
             raise InvalidCheckpoint(f"no checkpoint of version {_VERSION}")
+        node = _Node()
         try:
-            pods = {key: _read_pod(*pod) for key, pod in checkpoint["pods"].items()}
-            retired = {name: _read(sums) for name, sums in checkpoint["nodes"].items()}
+            node.pods = {key: _read_pod(name, *pod) for key, pod in checkpoint["pods"].items()}
+            node.retired = _read(checkpoint["used"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InvalidCheckpoint(f"the checkpoint is damaged: {error!r}") from error
-        self._pods, self._retired = pods, retired
-
-    def _retire(self, key: str) -> None:
-        known = self._pods.pop(key, None)
-        if known is not None:
-            retired = self._retired.setdefault(known.node, {})
-            for resource, used in known.used().items():
-                retired[resource] = retired.get(resource, 0) + used
+        self.forget_node(name)
+        for key in node.pods.keys() & self._pods.keys():
+            # On another node it was somebody else's to sum up.
+            other = self._nodes[self._pods[key].node]
+            del other.pods[key]
+            other.restored.discard(key)
+        node.restored.update(node.pods)
+        self._nodes[name] = node
+        self._pods |= node.pods
 
     def _pod(self, resource: str, node: Object, pod: Object, now_ns: int) -> int:
         present = sum(self._container(resource, node, pod, container, now_ns) for container in containers_of(pod))
@@ -203,6 +243,9 @@ class Cumulative:
             until_ns = now_ns if run.end_ns is None else min(now_ns, run.end_ns)
             if until_ns > total.at_ns:
                 entry, rate = self._evaluator.rate(resource, pod, name)
+                usage = None if entry is None else entry.usage.get(resource)
+                looks_at_pod, new = rate.program is not None, total.at_ns == run.start_ns
+                total.by(usage, self._pods[_key(pod)].version, looks_at_pod=looks_at_pod, new=new)
                 if entry is not None:
                     total.sum += self._integral(entry, rate, (resource, node, pod, container), run.start_ns, total.at_ns, until_ns)
                 total.at_ns = until_ns
@@ -214,6 +257,7 @@ class Cumulative:
         key, version = _key(pod), pod["metadata"].get("resourceVersion") or pod.get("status")
         known = self._pods.get(key)
         if known is not None and known.version is not version and known.version != version:
+            self._nodes[known.node].restored.discard(key)
             known.version = version
             for each in known.containers.values():
                 each.run = None
@@ -224,7 +268,11 @@ class Cumulative:
         if container is None and run.start_ns is None:
             return None, run
         if known is None:
-            known = self._pods[key] = _Pod(node_of(pod))
+            name_of_node = node_of(pod)
+            node = self._nodes.get(name_of_node)
+            if node is None:
+                node = self._nodes[name_of_node] = _Node()
+            known = self._pods[key] = node.pods[key] = _Pod(name_of_node)
             known.version = version
         if container is None:
             container = known.containers[name] = _Container(run.restarts)
@@ -282,6 +330,37 @@ def _add(sums: dict[str, int], container: _Container) -> None:
         sums[resource] = sums.get(resource, 0) + total.sum
 
 
+def _join(sums: dict[str, int], others: dict[str, int]) -> None:
+    for resource, total in others.items():
+        sums[resource] = sums.get(resource, 0) + total
+
+
+def _kept(pod: _Pod, whole: bool) -> list[Any] | None:
+    """A pod, in a checkpoint; None: nothing of it is needed there."""
+    containers = {}
+    for name, container in pod.containers.items():
+        totals = {
+            resource: [total.at_ns, f"{total.sum:x}", *_basis(total)]
+            for resource, total in container.totals.items()
+            if whole or not total.again
+        }
+        if totals:
+            containers[name] = [container.restarts, totals]
+    return [_written(pod.retired), containers] if containers or pod.retired else None
+
+
+def _basis(total: _Total) -> list[str]:
+    """By what a total was summed up that who begins anew comes to, too; empty for another one."""
+    if not total.again:
+        return []
+    usage = total.usage if type(total.usage) is str else _fingerprint(total.usage)
+    return [usage, total.version if type(total.version) is str else ""]
+
+
+def _fingerprint(usage: ResourceUsageValue | str | None) -> str:
+    return blake2b(repr(usage).encode(), digest_size=6).hexdigest()
+
+
 def _written(sums: dict[str, int]) -> dict[str, str]:
     return {resource: f"{total:x}" for resource, total in sums.items()}
 
@@ -302,8 +381,10 @@ def _read_pod(node: str, retired: dict[str, str], containers: dict[str, Any]) ->
     pod.retired = _read(retired)
     for name, (restarts, totals) in containers.items():
         container = pod.containers[name] = _Container(restarts)
-        for resource, (at_ns, total) in totals.items():
+        for resource, (at_ns, total, *basis) in totals.items():
             if type(at_ns) is not int:
                 raise TypeError(f"{at_ns!r} is no time")
-            container.totals[resource] = _Total(at_ns, _sum(total))
+            read = container.totals[resource] = _Total(at_ns, _sum(total), again=bool(basis))
+            if basis:
+                read.usage, read.version = basis
     return pod

@@ -21,11 +21,13 @@ from kwok_controller.kube import errors
 from kwok_controller.kube.watch import Change, WatchEvent
 from kwok_controller.simulation.leases import (
     HOLDER_LABEL,
+    NOTE_ANNOTATION,
     RENEW_FRACTION,
     TICK_S,
     URGENT_FRACTION,
     URGENT_PARALLELISM,
     LeaseKeeper,
+    Notes,
     label_of,
 )
 
@@ -129,7 +131,9 @@ class MemoryStore:
 class Keeping:
     """A keeper that runs, and what it told."""
 
-    def __init__(self, store: MemoryStore, *, identity: str = "me", duration: int = DURATION, parallelism: int = 4) -> None:
+    def __init__(
+        self, store: MemoryStore, *, identity: str = "me", duration: int = DURATION, parallelism: int = 4, notes: Notes | None = None
+    ) -> None:
         self.acquired: list[str] = []
         self.lost: list[str] = []
         self.keeper = LeaseKeeper(
@@ -141,7 +145,22 @@ class Keeping:
             on_lost=self.lost.extend,
             parallelism=parallelism,
             random=lambda: 0.5,
+            notes=notes,
         )
+
+
+class Notebook:
+    """Notes that a test writes, and those that were read."""
+
+    def __init__(self, note: str = "") -> None:
+        self.note = note
+        self.found: list[tuple[str, str]] = []
+
+    def write(self, node: str, *, last: bool) -> str:
+        return f"{self.note} of {node}{', the last' if last else ''}" if self.note else ""
+
+    def read(self, node: str, note: str) -> None:
+        self.found.append((node, note))
 
 
 @asynccontextmanager
@@ -754,3 +773,70 @@ def test_history_that_the_server_lost() -> None:
 def test_options_that_cannot_be(duration: int, parallelism: int, option: str) -> None:
     with pytest.raises(ValueError, match=option):
         Keeping(MemoryStore(FakeClock()), duration=duration, parallelism=parallelism)
+
+
+def _annotations(store: MemoryStore) -> dict[str, str]:
+    found: dict[str, str] = store.leases["node"]["metadata"].get("annotations", {})
+    return found
+
+
+def test_notes_go_with_a_lease_from_one_holder_to_the_next() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        first = Notebook("sums")
+        async with keeping(store, notes=first) as mine:
+            mine.keeper.hold("node", "uid")
+            await store.clock.advance(0.1)
+            assert first.found == [("node", "")]
+            await store.clock.advance(INTERVAL)
+            assert _annotations(store) == {NOTE_ANNOTATION: "sums of node"}
+            first.note = ""
+            await store.clock.advance(INTERVAL * 1.1)
+            assert _annotations(store) == {}
+            first.note = "more"
+        assert await mine.keeper.release_all() == 0
+        assert _annotations(store) == {NOTE_ANNOTATION: "more of node, the last"}
+        store.put({**store.leases["node"], "metadata": {"name": "node", "annotations": {**_annotations(store), "a": "b"}}})
+
+        second = Notebook("other sums")
+        async with keeping(store, identity="another", notes=second) as theirs:
+            theirs.keeper.hold("node", "uid")
+            await store.clock.advance(0.5)
+            assert second.found == [("node", "more of node, the last")]
+            # It stays there until what takes its place is known.
+            assert _annotations(store) == {"a": "b", NOTE_ANNOTATION: "more of node, the last"}
+            await store.clock.advance(INTERVAL * 1.1)
+            assert _annotations(store) == {"a": "b", NOTE_ANNOTATION: "other sums of node"}
+
+    asyncio.run(scenario())
+
+
+def test_who_has_no_notes_leaves_those_of_others() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        store.put({"metadata": {"name": "node", "annotations": {NOTE_ANNOTATION: "sums"}}, "spec": {}})
+        async with keeping(store) as mine:
+            mine.keeper.hold("node", "uid")
+            await store.clock.advance(INTERVAL * 1.5)
+            assert mine.keeper.held("node")
+            assert _annotations(store) == {NOTE_ANNOTATION: "sums"}
+
+    asyncio.run(scenario())
+
+
+def test_what_was_known_when_a_lease_ran_out_is_known_again_when_nobody_else_has_had_it() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        book = Notebook("sums")
+        async with keeping(store, notes=book) as mine:
+            mine.keeper.hold("node", "uid")
+            await store.clock.advance(0.1)
+            store.failure = lambda verb, name: errors.Timeout("too late", status=504, reason="Timeout")
+            await store.clock.advance(DURATION * 1.1)
+            assert mine.lost == ["node"]
+            store.failure = lambda verb, name: None
+            await store.clock.advance(DURATION)
+            assert mine.keeper.held("node")
+        assert book.found == [("node", ""), ("node", "sums of node, the last")]
+
+    asyncio.run(scenario())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Final
 
@@ -50,16 +51,16 @@ def prepared(expression: str, pods: list[dict[str, Any]]) -> Small:
 def one_pod(name: str = "p", started: int = START) -> dict[str, Any]:
     running = {"running": {"startedAt": text_of(started)}}
     return {
-        "metadata": {"name": name, "namespace": "default", "uid": name, "creationTimestamp": text_of(START)},
+        "metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1", "creationTimestamp": text_of(START)},
         "spec": {"nodeName": "n", "containers": [{"name": "main"}]},
         "status": {"phase": "Running", "containerStatuses": [{"name": "main", "restartCount": 0, "state": running}]},
     }
 
 
 def summed(cumulative: Cumulative, pod: dict[str, Any]) -> int:
-    """The exact sum, as a checkpoint has it."""
-    [_, total] = cumulative.checkpoint()["pods"][pod["metadata"]["uid"]][2]["main"][1]["cpu"]
-    return int(total, 16)
+    """The exact sum, as a checkpoint has it; 0 where it has none."""
+    kept = cumulative.checkpoint("n", whole=True)
+    return int(kept["pods"][pod["metadata"]["uid"]][1]["main"][1]["cpu"][1], 16) if kept else 0
 
 
 def test_steady_usage_is_its_product_with_time(world: Small, usage: MakeUsage, pod: MakePod) -> None:
@@ -117,12 +118,14 @@ def test_a_restored_one_goes_on_as_if_nothing_had_been(expression: str, first: i
     world = prepared(expression, [pod])
     whole, begun, restored = (Cumulative(world.evaluator(seed=5)) for _ in range(3))
     begun.node("cpu", "n", START + first)
-    kept = json.loads(json.dumps(begun.checkpoint()))
-    restored.restore(kept)
-    assert restored.checkpoint() == kept
+    assert begun.checkpoint("n") is None
+    kept = json.loads(json.dumps(begun.checkpoint("n", whole=True)))
+    restored.restore("n", kept)
+    assert restored.checkpoint("n", whole=True) == kept
     end = START + first + second
     assert restored.node("cpu", "n", end) == whole.node("cpu", "n", end)
     assert summed(restored, pod) == summed(whole, pod)
+    assert restored.checkpoint("n") is None
 
 
 def test_time_that_goes_back_changes_nothing() -> None:
@@ -143,6 +146,54 @@ def test_a_change_counts_from_when_it_was_last_asked_for(world: Small, usage: Ma
         values.append(cumulative.pod("cpu", one, START + (index + 1) * 10 * SECOND))
     assert values == [10.0, 30.0, 30.0, 30.0, 60.0]
     assert len(world.problems) == 1
+
+
+ONE: Final = "size(pod.metadata.name) > 0 ? 1.0 : 0.0"
+CHANGES: Final[dict[str, tuple[bool, Callable[[Small, MakeUsage, dict[str, Any]], object]]]] = {
+    "usage": (True, lambda world, usage, pod: world.selection.put(usage("all", expressed("2.0")))),
+    "usage that is gone": (True, lambda world, usage, pod: world.selection.remove(usage("all"))),
+    "usage of another resource": (
+        False,
+        lambda world, usage, pod: world.selection.put(usage("all", {"usage": {**expressed(ONE)["usage"], "memory": {"value": "1Gi"}}})),
+    ),
+    "pod": (True, lambda world, usage, pod: pod["metadata"].update(resourceVersion="2")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_summed_up_before_a_change_is_kept_and_nothing_else_is(world: Small, usage: MakeUsage, pod: MakePod, change: str) -> None:
+    needed, make = CHANGES[change]
+    world.selection.put(usage("all", expressed(ONE)))
+    changed, same = pod("a"), pod("b")
+    for each in (changed, same):
+        each["metadata"]["resourceVersion"] = "1"
+    world.present = [changed, same]
+    cumulative = Cumulative(world.evaluator())
+    cumulative.node("cpu", "n", START + 100 * SECOND)
+    assert cumulative.checkpoint("n") is None
+    make(world, usage, changed)
+    before = cumulative.node("cpu", "n", START + 150 * SECOND)
+    kept = json.loads(json.dumps(cumulative.checkpoint("n")))
+    assert (kept is not None) == needed
+    if needed:
+        restored = Cumulative(world.evaluator())
+        restored.restore("n", kept)
+        assert restored.node("cpu", "n", START + 150 * SECOND) == before
+        assert restored.checkpoint("n") == kept
+
+
+@pytest.mark.parametrize("meanwhile", [False, True])
+def test_whether_a_sum_can_be_come_to_again_is_known_after_a_restart(world: Small, usage: MakeUsage, pod: MakePod, meanwhile: bool) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    world.present = [pod()]
+    world.present[0]["metadata"]["resourceVersion"] = "1"
+    first, second = Cumulative(world.evaluator()), Cumulative(world.evaluator())
+    first.node("cpu", "n", START + 100 * SECOND)
+    second.restore("n", json.loads(json.dumps(first.checkpoint("n", whole=True))))
+    if meanwhile:
+        world.selection.put(usage("all", expressed("0.1")))
+    assert second.node("cpu", "n", START + 200 * SECOND) == (110.0 if meanwhile else 200.0)
+    assert (second.checkpoint("n") is not None) == meanwhile
 
 
 class Asked(Trace):
@@ -199,7 +250,7 @@ def test_a_container_that_is_started_again_begins_at_nothing_and_its_pod_and_nod
     assert cumulative.pod("cpu", again, START + 230 * SECOND) == 130.0
     assert cumulative.node("cpu", "n", START + 230 * SECOND) == 130.0
     restored = Cumulative(world.evaluator())
-    restored.restore(cumulative.checkpoint())
+    restored.restore("n", cumulative.checkpoint("n"))
     assert restored.pod("cpu", again, START + 231 * SECOND) == 131.0
 
 
@@ -210,6 +261,7 @@ def test_what_has_ended_stays_as_it_was_and_is_the_same_for_who_comes_later() ->
     watching.pod("cpu", pod, START + 33 * SECOND)
     pod = copy.deepcopy(pod)
     pod["status"]["phase"] = "Succeeded"
+    pod["metadata"]["resourceVersion"] = "2"
     pod["status"]["containerStatuses"][0]["state"] = {
         "terminated": {"startedAt": text_of(START), "finishedAt": text_of(START + 101 * SECOND)}
     }
@@ -227,15 +279,43 @@ def test_a_node_keeps_what_pods_used_that_are_gone(world: Small, usage: MakeUsag
     cumulative.forget_pod(gone)
     cumulative.forget_pod(gone)
     assert cumulative.node("cpu", "n", START + 110 * SECOND) == 210.0
-    assert "uid-b" not in cumulative.checkpoint()["pods"]
+    kept = cumulative.checkpoint("n")
+    assert kept == {"version": 1, "used": {"cpu": f"{100 * 10**18:x}"}, "pods": {}}
     restored = Cumulative(world.evaluator())
-    restored.restore(cumulative.checkpoint())
-    world.present = [pod("c", started=START + 110 * SECOND)]
-    restored.forget_others(world.present)
-    assert restored.checkpoint()["pods"] == {}
-    assert restored.node("cpu", "n", START + 120 * SECOND) == 220.0
+    restored.restore("n", kept)
+    assert restored.node("cpu", "n", START + 110 * SECOND) == 210.0
     restored.forget_node("n")
-    assert restored.node("cpu", "n", START + 120 * SECOND) == 10.0
+    assert restored.checkpoint("n", whole=True) is None
+    assert restored.node("cpu", "n", START + 110 * SECOND) == 110.0
+
+
+def test_a_node_keeps_what_pods_used_that_went_while_nobody_looked(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    cumulative, restored = Cumulative(world.evaluator()), Cumulative(world.evaluator())
+    gone, stays = pod("a"), pod("b")
+    world.present = [gone, stays]
+    assert cumulative.node("cpu", "n", START + 100 * SECOND) == 200.0
+    world.present = [stays]
+    restored.restore("n", cumulative.checkpoint("n", whole=True))
+    assert restored.node("cpu", "n", START + 110 * SECOND) == 210.0
+    assert restored.pod("cpu", stays, START + 110 * SECOND) == 110.0
+    # It is not known whether it will come, so it is kept.
+    kept = restored.checkpoint("n")
+    assert kept is not None
+    assert list(kept["pods"]) == ["uid-a"]
+    restored.forget_pod(gone)
+    assert restored.node("cpu", "n", START + 110 * SECOND) == 210.0
+
+
+def test_a_pod_that_is_on_another_node_now_counts_there_alone(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+    world.selection.put(usage("all", expressed("1.0")))
+    cumulative = Cumulative(world.evaluator())
+    world.present = [pod()]
+    cumulative.node("cpu", "n", START + 100 * SECOND)
+    cumulative.restore("m", cumulative.checkpoint("n", whole=True))
+    assert cumulative.checkpoint("n", whole=True) is None
+    cumulative.forget_node("m")
+    assert cumulative.node("cpu", "n", START + 110 * SECOND) == 110.0
 
 
 def test_what_is_not_there_has_used_nothing(world: Small, usage: MakeUsage, pod: MakePod) -> None:
@@ -250,7 +330,7 @@ def test_what_is_not_there_has_used_nothing(world: Small, usage: MakeUsage, pod:
     assert cumulative.container("cpu", lost, "main", START + HOUR) == 0.0
     assert cumulative.container("cpu", pod(), "missing", START + HOUR) == 0.0
     assert cumulative.node("cpu", "other", START + HOUR) == 0.0
-    assert cumulative.checkpoint() == {"version": 1, "pods": {}, "nodes": {}}
+    assert cumulative.checkpoint("n", whole=True) is None
     started = pod(started=START + HOUR)
     assert cumulative.pod("cpu", started, START + HOUR + SECOND) == 1.0
 
@@ -261,24 +341,27 @@ def test_what_is_not_there_has_used_nothing(world: Small, usage: MakeUsage, pod:
         None,
         [],
         {},
-        {"version": 2, "pods": {}, "nodes": {}},
+        {"version": 2, "pods": {}, "used": {}},
         {"version": 1, "pods": {}},
-        {"version": 1, "pods": [], "nodes": {}},
-        {"version": 1, "pods": {"a": ["n", {}]}, "nodes": {}},
-        {"version": 1, "pods": {"a": ["n", {}, {"main": [0, {"cpu": [1, "x"]}]}]}, "nodes": {}},
-        {"version": 1, "pods": {"a": ["n", {}, {"main": [0, {"cpu": [1.5, "1"]}]}]}, "nodes": {}},
-        {"version": 1, "pods": {"a": ["n", {"cpu": "-1"}, {}]}, "nodes": {}},
-        {"version": 1, "pods": {}, "nodes": {"n": {"cpu": 3}}},
+        {"version": 1, "used": {}},
+        {"version": 1, "pods": [], "used": {}},
+        {"version": 1, "pods": {"a": [{}]}, "used": {}},
+        {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1, "x"]}]}]}, "used": {}},
+        {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1.5, "1"]}]}]}, "used": {}},
+        {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1, "1", "b"]}]}]}, "used": {}},
+        {"version": 1, "pods": {"a": [{"cpu": "-1"}, {}]}, "used": {}},
+        {"version": 1, "pods": {}, "used": {"cpu": 3}},
     ],
 )
 def test_what_is_no_checkpoint_changes_nothing(checkpoint: Any) -> None:
     world = prepared("1.0", [one_pod()])
     cumulative = Cumulative(world.evaluator())
     cumulative.node("cpu", "n", START + SECOND)
-    before = cumulative.checkpoint()
+    before = cumulative.checkpoint("n", whole=True)
+    assert before is not None
     with pytest.raises(InvalidCheckpoint):
-        cumulative.restore(checkpoint)
-    assert cumulative.checkpoint() == before
+        cumulative.restore("n", checkpoint)
+    assert cumulative.checkpoint("n", whole=True) == before
 
 
 @pytest.mark.parametrize("options", [{"cell_ns": 0}, {"max_cells": 1}])

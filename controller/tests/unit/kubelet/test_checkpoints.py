@@ -1,0 +1,101 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Sums of usages that go with Leases."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from kwok_controller.api import decode
+from kwok_controller.api.usage import ClusterResourceUsage
+from kwok_controller.kubelet.checkpoints import MAX_NOTE, Checkpoints
+from kwok_controller.usage.cumulative import Cumulative
+from kwok_controller.usage.evaluate import Evaluator
+from kwok_controller.usage.selection import Selection
+
+SECOND: Final = 10**9
+START: Final = 1_700_000_000 * SECOND
+
+
+class World:
+    """One node with pods, and what they use."""
+
+    def __init__(self, pods: int) -> None:
+        self.selection = Selection()
+        self.use("1")
+        self.all = [_pod(number) for number in range(pods)]
+
+    def use(self, cores: str) -> None:
+        spec = {"usages": [{"usage": {"cpu": {"value": cores}}}]}
+        made = decode({"kind": "ClusterResourceUsage", "metadata": {"name": "all"}, "spec": spec})
+        assert isinstance(made, ClusterResourceUsage)
+        self.selection.put(made)
+
+    def node(self, name: str) -> dict[str, Any] | None:
+        return {"metadata": {"name": name}} if name == "n" else None
+
+    def pods(self, node: str) -> list[dict[str, Any]]:
+        return self.all
+
+    def cumulative(self) -> Cumulative:
+        return Cumulative(Evaluator(self.selection, self))
+
+
+def _pod(number: int) -> dict[str, Any]:
+    # Names of 200 characters: few of these pods make much to tell.
+    name = f"{number:0200}"
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1"},
+        "spec": {"nodeName": "n", "containers": [{"name": "main"}]},
+        "status": {"phase": "Running", "startTime": "2023-11-14T22:13:20Z"},
+    }
+
+
+def test_sums_go_on_where_another_controller_was() -> None:
+    world = World(2)
+    first, second = world.cumulative(), world.cumulative()
+    assert first.node("cpu", "n", START + 100 * SECOND) == 200.0
+    assert Checkpoints(first).write("n", last=False) == ""
+    world.use("100m")
+    assert first.node("cpu", "n", START + 200 * SECOND) == 220.0
+    Checkpoints(second).read("n", Checkpoints(first).write("n", last=False))
+    assert second.node("cpu", "n", START + 300 * SECOND) == 240.0
+    assert world.cumulative().node("cpu", "n", START + 300 * SECOND) == 60.0
+
+
+def test_a_node_that_is_taken_without_a_note_begins_anew() -> None:
+    world = World(1)
+    cumulative = world.cumulative()
+    cumulative.node("cpu", "n", START + 100 * SECOND)
+    world.use("100m")
+    Checkpoints(cumulative).read("n", "")
+    assert cumulative.node("cpu", "n", START + 200 * SECOND) == 20.0
+
+
+def test_a_note_is_bounded_and_what_pods_used_that_are_gone_is_kept_first(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(400)
+    cumulative = world.cumulative()
+    checkpoints = Checkpoints(cumulative)
+    cumulative.node("cpu", "n", START + 100 * SECOND)
+    # Nothing of this is needed, and all of it is too much.
+    assert checkpoints.write("n", last=True) == ""
+    cumulative.forget_pod(world.all.pop())
+    world.use("2")
+    cumulative.node("cpu", "n", START + 200 * SECOND)
+    note = checkpoints.write("n", last=True)
+    assert len(note) <= MAX_NOTE
+    assert orjson.loads(note) == {"version": 1, "used": {"cpu": f"{100 * 10**18:x}"}, "pods": {}}
+    assert "there are too many" in caplog.text
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '{"version":3}', "[" * 100_000, f'"{"x" * MAX_NOTE}"'])
+def test_a_note_that_cannot_be_read_is_left_out_and_said(note: str, caplog: pytest.LogCaptureFixture) -> None:
+    world = World(1)
+    cumulative = world.cumulative()
+    Checkpoints(cumulative).read("n", note)
+    assert cumulative.node("cpu", "n", START + 100 * SECOND) == 100.0
+    assert "sums of usages begin anew" in caplog.text
