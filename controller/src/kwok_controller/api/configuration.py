@@ -135,6 +135,14 @@ class Options(Struct, frozen=True, kw_only=True):
         _place("options.insecure", "--insecure", ours=True),
         doc("Shows nodes' metrics, usage and pods to whoever asks, as the Go kwok; else to those who may see them on a kubelet."),
     ] = False
+    usage_traces: Annotated[
+        list[str],
+        _place("options.usageTraces", "--usage-trace", ours=True),
+        doc(
+            "Recorded courses of usage, for the function Trace of usages: NAME=FILE, a CSV file of times and values that begins again after "
+            "its last time, or NAME:hold=FILE for one whose last value holds."
+        ),
+    ] = field(default_factory=list)
     enable_debugging_handlers: Annotated[
         bool, _place("options.enableDebuggingHandlers"), doc("Whether logs, exec, attach and port-forward are served.")
     ] = True

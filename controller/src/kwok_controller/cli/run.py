@@ -191,7 +191,10 @@ class Run:
         from kwok_controller.kubelet.scrapes import Scrapes
         from kwok_controller.simulation.clock import SystemClock
 
-        return Scrapes(SystemClock(), seed=seed, metrics=metrics, client=client, follow=follow, local=self._settings.shown)
+        settings = self._settings
+        return Scrapes(
+            SystemClock(), seed=seed, metrics=metrics, client=client, follow=follow, local=settings.shown, traces=settings.traces
+        )
 
     def _show(self, server: Server, scrapes: Scrapes, client: Client, manager: Manager) -> None:
         """Have `server` answer as the nodes' kubelets, too."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kwok_controller.api.stage import Stage
     from kwok_controller.kube.connection import ConnectionConfig
     from kwok_controller.telemetry.logs import LogFormat
+    from kwok_controller.usage.traces import Trace
 
 PLAYED: Final = "Stage"
 
@@ -34,7 +35,7 @@ _GROUPS: Final = {
         "node_lease_duration_seconds",
     ),
     "Addresses": ("cidr", "node_ip", "node_name", "node_port"),
-    "Server": ("server_address", "tls_cert_file", "tls_private_key_file", "client_ca_file", "insecure"),
+    "Server": ("server_address", "tls_cert_file", "tls_private_key_file", "client_ca_file", "insecure", "usage_traces"),
     "Logs and traces": ("verbosity", "log_format", "tracing_endpoint", "tracing_sampling_rate_per_million"),
 }
 _OTHER_GROUP: Final = "Simulation"
@@ -50,6 +51,7 @@ class Settings:
         options: Checked.
         stages: Those to play; None: those of the cluster.
         shown: The Metrics and usages of files, for the kubelets' server.
+        traces: Courses of usage, by name.
         log_level: As log/slog counts.
         log_format: How lines look.
         warnings: What is odd but no error.
@@ -58,6 +60,7 @@ class Settings:
     options: Options
     stages: list[Stage] | None
     shown: list[Shown]
+    traces: dict[str, Trace]
     log_level: int
     log_format: LogFormat
     warnings: list[str]
@@ -113,7 +116,7 @@ def read(parsed: Parsed) -> Settings:
     except ValueError as err:
         raise UsageError(f"{OPTIONS['verbosity'].title}: {err}") from err
     warnings = _warnings(options, configuration, stages, parsed)
-    return Settings(options, stages, _shown(configuration), level, _log_format(options), warnings)
+    return Settings(options, stages, _shown(configuration), _traces(options), level, _log_format(options), warnings)
 
 
 def _stages(options: Options, configuration: Configuration) -> list[Stage] | None:
@@ -131,6 +134,18 @@ def _stages(options: Options, configuration: Configuration) -> list[Stage] | Non
 
 def _shown(configuration: Configuration) -> list[Shown]:
     return [each for each in configuration.objects if isinstance(each, Shown)]
+
+
+def _traces(options: Options) -> dict[str, Trace]:
+    if not options.usage_traces:
+        return {}
+    from kwok_controller.cli.traces import load_traces
+    from kwok_controller.usage.traces import InvalidTrace
+
+    try:
+        return load_traces(options.usage_traces)
+    except InvalidTrace as err:
+        raise UsageError(f"{OPTIONS['usage_traces'].title}: {err}") from err
 
 
 def _check_selectors(options: Options) -> None:

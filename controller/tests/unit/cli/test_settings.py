@@ -151,6 +151,31 @@ def test_the_command_line_of_kwokctl_for_containers_means_the_same_here(tmp_path
     ]
 
 
+def test_traces_are_read_by_name(tmp_path: Path) -> None:
+    (tmp_path / "day.csv").write_text("time,cores\n0,100m\n10,1\n20,100m\n")
+    got = given("--manage-all-nodes", "--enable-crds=Stage", f"--usage-trace=day={tmp_path}/day.csv,once:hold={tmp_path}/day.csv")
+    assert {name: trace.repeats for name, trace in got.traces.items()} == {"day": True, "once": False}
+    assert got.traces["day"].value(30 * 10**9) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("trace", "said"),
+    [
+        ("day", "'day' is neither NAME=FILE nor NAME:hold=FILE"),
+        ("={}", "is neither NAME=FILE"),
+        ("day={},day={}", "'day' is given twice"),
+        ("day=/nowhere.csv", "/nowhere.csv: cannot be read: No such file or directory"),
+        ("day={}", "day.csv: line 2: "),
+    ],
+)
+def test_a_trace_that_is_none_is_refused_with_its_place(tmp_path: Path, trace: str, said: str) -> None:
+    file = tmp_path / "day.csv"
+    file.write_text("0,1\n1,2\n" if "day={},day" in trace else "0,1\n1,much\n")
+    with pytest.raises(UsageError, match="--usage-trace") as refused:
+        given("--manage-all-nodes", "--enable-crds=Stage", f"--usage-trace={trace.replace('{}', str(file))}")
+    assert said in str(refused.value)
+
+
 def test_metrics_without_a_server_have_no_effect(tmp_path: Path) -> None:
     (tmp_path / "metric.yaml").write_text(
         "apiVersion: kwok.x-k8s.io/v1alpha1\nkind: Metric\nmetadata: {name: m}\nspec: {path: /metrics/x, metrics: []}\n"
