@@ -19,7 +19,7 @@ import orjson
 
 from kwok_controller.lifecycle import CompiledStage, StageError
 from kwok_controller.stages.samples import Sample, fitted
-from kwok_controller.stages.trial import Trial
+from kwok_controller.stages.trial import Trial, misshapen
 
 MAX_STATES: Final = 300
 """States looked at. The shipped sets for pods, all together, have some 240."""
@@ -211,6 +211,9 @@ def _fits(stage: CompiledStage, states: Iterable[State]) -> Iterator[State]:
         return
     for state in states:
         obj = fitted(state.obj, selector)
+        # A selector may look at all of the metadata, say, and want a text there.
+        if misshapen(obj):
+            continue
         try:
             if not stage.matches(obj):
                 continue

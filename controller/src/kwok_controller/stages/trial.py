@@ -132,9 +132,10 @@ class Trial:
                     changed = apply_merge(obj, patch.data)
         except ValueError as error:
             raise StageError(stage.name, "spec.steps", f"the patch does not fit the object: {error}") from error
-        metadata = changed.get("metadata") if isinstance(changed, dict) else None
-        if not isinstance(metadata, dict) or any(changed.get(key) != obj.get(key) for key in ("apiVersion", "kind")):
-            raise StageError(stage.name, "spec.steps", "the patch leaves no object of this kind: keep apiVersion, kind and metadata")
+        if misshapen(changed) or any(changed.get(key) != obj.get(key) for key in ("apiVersion", "kind")):
+            said = misshapen(changed) or "keep apiVersion, kind and metadata"
+            raise StageError(stage.name, "spec.steps", f"the patch leaves no object of this kind: {said}")
+        metadata = changed["metadata"]
         return None if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and _freed(obj) else changed
 
     def _deleted(self, obj: Object | None) -> Object | None:
@@ -144,6 +145,23 @@ class Trial:
             return obj
         stamp = datetime.fromtimestamp(self.now_ns // _SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {**obj, "metadata": {**obj["metadata"], "deletionTimestamp": stamp}}
+
+
+def misshapen(obj: Any) -> str:
+    """Why an apiserver would not take this for an object, whatever its kind; empty: it would."""
+    if not isinstance(obj, dict):
+        return "it is no mapping"
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict):
+        return "metadata is no mapping"
+    for key in ("labels", "annotations"):
+        field = metadata.get(key) or {}
+        if not isinstance(field, dict) or not all(isinstance(value, str) for value in field.values()):
+            return f"metadata.{key} is no mapping of texts"
+    finalizers = metadata.get("finalizers") or []
+    if not isinstance(finalizers, list) or not all(isinstance(each, str) for each in finalizers):
+        return "metadata.finalizers is no list of texts"
+    return ""
 
 
 def _freed(obj: Object) -> bool:
