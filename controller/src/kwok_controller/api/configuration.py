@@ -139,8 +139,8 @@ class Options(Struct, frozen=True, kw_only=True):
         list[str],
         _place("options.usageTraces", "--usage-trace", ours=True),
         doc(
-            "Recorded courses of usage, for the function Trace of usages: NAME=FILE, a CSV file of times and values that begins again after "
-            "its last time, or NAME:hold=FILE for one whose last value holds."
+            "Recorded courses of usage, for the function Trace of usages: NAME=FILE, a CSV file of times and values that begins again "
+            "after its last time, or NAME:hold=FILE for one whose last value holds."
         ),
     ] = field(default_factory=list)
     enable_debugging_handlers: Annotated[

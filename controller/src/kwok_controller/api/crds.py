@@ -4,8 +4,8 @@
 """The CustomResourceDefinitions of the group, made from its types.
 
 Names, scope and what is valid are those of kwok v0.8.0 (`kustomize/crd/bases`), so that either controller can use either's
-definitions. Ours have columns for `kubectl get`, the field `status.observedGeneration` of a Stage and `matchLabels` of the selectors of
-pods beyond that.
+definitions. Ours have columns for `kubectl get`, the field `status.observedGeneration` of what the controller follows and `matchLabels` of
+the selectors of pods beyond that.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Options and objects from YAML files, directories and the standard input. The one module of the package that reads anything.
+"""Options and objects from YAML files, directories and the standard input. Nothing else in the package reads a file.
 
 Which files are read, and that later ones go over earlier ones, is as in kwok v0.8.0 (`pkg/config/flags.go`, `pkg/config/config.go`).
 """

@@ -74,6 +74,14 @@ class ObjectStatus(Struct, frozen=True, kw_only=True, rename="camel"):
     conditions: Annotated[list[Condition], list_map("type"), doc("The object's present state.")] = field(default_factory=list)
 
 
+class FollowedStatus(ObjectStatus, frozen=True, kw_only=True, rename="camel"):
+    """What has become of an object that the controller follows."""
+
+    observed_generation: Annotated[
+        Annotated[int, Meta(ge=0, le=INT64_MAX)] | None, doc("The generation of the object that the conditions are about.")
+    ] = None
+
+
 class ObjectSelector(Struct, frozen=True, kw_only=True, rename="camel"):
     """Which pods are meant. A pod has to fit everything that is set; what is not set leaves nothing out."""
 

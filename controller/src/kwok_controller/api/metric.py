@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from kwok_controller.api.meta import ObjectMeta, ObjectStatus, doc, list_map
+from kwok_controller.api.meta import FollowedStatus, ObjectMeta, doc, list_map
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
 
@@ -53,4 +53,4 @@ class Metric(Struct, frozen=True, kw_only=True, rename="camel"):
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: Annotated[MetricSpec, doc("Which metrics are served, and where.")]
-    status: Annotated[ObjectStatus, doc("What has become of the object.")] = field(default_factory=ObjectStatus)
+    status: Annotated[FollowedStatus, doc("What has become of the object.")] = field(default_factory=FollowedStatus)

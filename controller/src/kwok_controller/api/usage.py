@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
-from kwok_controller.api.meta import ObjectMeta, ObjectSelector, ObjectStatus, doc
+from kwok_controller.api.meta import FollowedStatus, ObjectMeta, ObjectSelector, doc
 
 # A Kubernetes quantity; in YAML, 2 is as good as "2". Fractions are fine in files, whereas an apiserver takes them as strings only.
 QUANTITY = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
@@ -46,7 +46,7 @@ class ResourceUsage(Struct, frozen=True, kw_only=True, rename="camel"):
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: Annotated[ResourceUsageSpec, doc("What the containers of the pod use.")]
-    status: Annotated[ObjectStatus, doc("What has become of the object.")] = field(default_factory=ObjectStatus)
+    status: Annotated[FollowedStatus, doc("What has become of the object.")] = field(default_factory=FollowedStatus)
 
 
 class ClusterResourceUsageSpec(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -63,4 +63,4 @@ class ClusterResourceUsage(Struct, frozen=True, kw_only=True, rename="camel"):
 
     metadata: ObjectMeta = field(default_factory=ObjectMeta)
     spec: Annotated[ClusterResourceUsageSpec, doc("What the containers of the pods use.")]
-    status: Annotated[ObjectStatus, doc("What has become of the object.")] = field(default_factory=ObjectStatus)
+    status: Annotated[FollowedStatus, doc("What has become of the object.")] = field(default_factory=FollowedStatus)

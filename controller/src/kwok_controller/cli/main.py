@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "run": ("kwok_controller.cli.run", "Run the controller; this is what is done when no command is given."),
     "crds": ("kwok_controller.cli.crds", "Print the CustomResourceDefinitions."),
     "stage": ("kwok_controller.cli.stage", "Check, explain, try and list stages."),
+    "metric": ("kwok_controller.cli.metric", "Check, preview and list metrics and usages."),
 }
 """Name to module and summary. A module has ``main(argv: Sequence[str]) -> int``, which may raise `UsageError` and `CommandError`."""
 

@@ -205,7 +205,13 @@ class Run:
 
         clock = SystemClock()
         guard = None if self._options.insecure else Guard(Authenticator(client, clock), Authorizer(client, clock))
-        server.application = Kubelets(scrapes, server.application, guard=guard, ready=lambda: scrapes.sources.synced and manager.ready())
+        server.application = Kubelets(
+            scrapes,
+            server.application,
+            guard=guard,
+            ready=lambda: scrapes.sources.synced and manager.ready(),
+            shared_ip=self._options.node_ip,
+        )
 
     def _server(self, metrics: Metrics, live: Mapping[str, Check], ready: Mapping[str, Check]) -> Server | None:
         address = server_address(self._options)

@@ -6,27 +6,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError, parse, usage
+from kwok_controller.cli.commands import (
+    SOURCES,
+    STRICT,
+    TEXT_OR_JSON,
+    YAML_OR_JSON,
+    Command,
+    as_yaml,
+    choice,
+    counted,
+    note_skipped,
+    print_json,
+    print_objects,
+    report,
+    run_command,
+)
+from kwok_controller.cli.flags import CommandError, Flag, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Document
     from kwok_controller.api.stage import Stage
     from kwok_controller.stages.sources import Found
-
-_SOURCES: Final = "FILE|DIR|-|SET…"
-
-
-def _choice(name: str, about: str, *values: str) -> Flag:
-    def parse_value(text: str) -> str:
-        if text not in values:
-            raise ValueError(f"{text!r} is none of {', '.join(values)}")
-        return text
-
-    return Flag(name, (f"--{name}",), f"{about} Default: {values[0]}.", parse=parse_value, shown="|".join(values))
-
 
 STAGES: Final = Flag(
     "stages",
@@ -36,7 +39,6 @@ STAGES: Final = Flag(
     repeated=True,
     shown="strings",
 )
-STRICT: Final = Flag("strict", ("--strict",), "Warnings count as errors.", boolean=True, parse=lambda text: text == "true")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,26 +48,8 @@ def main(argv: Sequence[str]) -> int:
         UsageError: The command line is wrong.
         CommandError: What it names is wrong.
     """
-    if not argv or argv[0] in HELP.spellings:
-        print(_overview(), end="")
-        return 0
-    name, *rest = argv
-    if name not in COMMANDS:
-        raise UsageError(f"stage: {name!r} is no command: there are {', '.join(COMMANDS)}")
-    synopsis, about, flags, run = COMMANDS[name]
-    if name == "test":
-        rest = _spread(rest)
-    parsed = parse((*flags, HELP), rest)
-    if "help" in parsed.values:
-        print(f"{about}\n\nUsage:\n  kwok-controller stage {name} {synopsis}\n\n{usage((*flags, HELP))}", end="")
-        return 0
-    return run(parsed)
-
-
-def _overview() -> str:
-    width = max(map(len, COMMANDS))
-    lines = "".join(f"  {name.ljust(width)}  {about}\n" for name, (_, about, _, _) in COMMANDS.items())
-    return f"Check, explain, try and list stages.\n\nUsage:\n  kwok-controller stage COMMAND\n\nCommands:\n{lines}"
+    words = ["test", *_spread(argv[1:])] if argv[:1] == ["test"] else argv
+    return run_command("stage", "Check, explain, try and list stages.", COMMANDS, words)
 
 
 def _sets(parsed: Parsed) -> int:
@@ -75,7 +59,7 @@ def _sets(parsed: Parsed) -> int:
         raise UsageError(f"stage sets takes no argument {parsed.arguments[0]!r}: stage show prints the stages of a set")
     sets = list_sets()
     if parsed.values.get("output") == "json":
-        _print_json([{"name": each.name, "kind": each.kind, "about": each.about, "stages": list(each.stages)} for each in sets])
+        print_json([{"name": each.name, "kind": each.kind, "about": each.about, "stages": list(each.stages)} for each in sets])
         return 0
     for each in sets:
         print(f"{each.name} ({each.kind})\n  {each.about}\n  {', '.join(each.stages)}")
@@ -83,11 +67,7 @@ def _sets(parsed: Parsed) -> int:
 
 
 def _show(parsed: Parsed) -> int:
-    stages = [document.obj for document in _read("show", parsed.arguments).stages]
-    if parsed.values.get("output") == "json":
-        _print_json({"apiVersion": "v1", "kind": "List", "items": stages})
-    else:
-        sys.stdout.write("".join(f"---\n{_yaml(stage, sort=False)}" for stage in stages))
+    print_objects([document.obj for document in _read("show", parsed.arguments).stages], parsed.values.get("output"))
     return 0
 
 
@@ -95,21 +75,8 @@ def _lint(parsed: Parsed) -> int:
     from kwok_controller.stages.lint import lint
 
     found = _read("lint", parsed.arguments)
-    findings = lint(found.stages, strict="strict" in parsed.values)
-    failed = any(finding.severity == "error" or "strict" in parsed.values for finding in findings)
-    if parsed.values.get("output") == "json":
-        _print_json([finding.as_dict() for finding in findings])
-    else:
-        for finding in findings:
-            print(finding)
-        errors = sum(finding.severity == "error" for finding in findings)
-        counts = (_counted(len(found.stages), "stage"), _counted(errors, "error"), _counted(len(findings) - errors, "warning"))
-        _note(f"{counts[0]}: {counts[1]}, {counts[2]}")
-    return 1 if failed else 0
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    findings = lint(found.stages, strict=parsed.values.get("strict", False))
+    return report(findings, parsed, counted(len(found.stages), "stage"))
 
 
 def _explain(parsed: Parsed) -> int:
@@ -145,15 +112,19 @@ def _test(parsed: Parsed) -> int:
         document = rehearse(stages, objects[0].obj)
     except (InvalidFile, StageError) as error:
         raise CommandError(str(error)) from error
-    sys.stdout.write(_yaml(document, sort=True))
+    sys.stdout.write(as_yaml(document, sort=True))
     return 0
 
 
 def _check_object(document: Document) -> None:
+    from kwok_controller.stages.trial import misshapen
+
     for key in ("apiVersion", "kind"):
         if not isinstance(document.obj.get(key), str) or not document.obj[key]:
             raise CommandError(f"{document.where}: is no object of Kubernetes: it has no {key}")
-    for key in ("metadata", "spec", "status"):
+    if said := misshapen({"metadata": {}, **document.obj}):
+        raise CommandError(f"{document.where}: {said}")
+    for key in ("spec", "status"):
         if not isinstance(document.obj.get(key, {}), dict):
             raise CommandError(f"{document.where}: {key} is no mapping")
 
@@ -168,8 +139,7 @@ def _read(command: str, sources: Sequence[str]) -> Found:
         found = read(sources)
     except InvalidFile as error:
         raise CommandError(str(error)) from error
-    for each in found.others:
-        _note(f"{each.where}: skipped: {each.obj.get('kind') or 'an object without kind'} is no Stage")
+    note_skipped(found.others, "Stage")
     return found
 
 
@@ -208,56 +178,16 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return [*spread, *objects]
 
 
-def _note(text: str) -> None:
-    print(text, file=sys.stderr)
-
-
-def _print_json(value: Any) -> None:
-    import orjson
-
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
-
-
-def _yaml(value: Any, *, sort: bool) -> str:
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Writes what stands in two places twice: an alias is hard to read."""
-
-        def ignore_aliases(self, data: object) -> bool:
-            return True
-
-    def text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
-        # As Go's YAML: lines as lines, and double quotes around what would be no text without.
-        node = dumper.represent_scalar(_TEXT_TAG, data)
-        if "\n" in data:
-            node.style = "|"
-        elif dumper.resolve(yaml.ScalarNode, data, (True, False)) != _TEXT_TAG:  # type: ignore[no-untyped-call]
-            node.style = '"'
-        return node
-
-    Dumper.add_representer(str, text)
-    return yaml.dump(value, Dumper=Dumper, sort_keys=sort, allow_unicode=True, width=100_000)
-
-
-_TEXT_TAG: Final = "tag:yaml.org,2002:str"
-_TEXT_OR_JSON: Final = _choice("output", "How it is printed.", "text", "json")
-
-COMMANDS: Final[dict[str, tuple[str, str, tuple[Flag, ...], Callable[[Parsed], int]]]] = {
-    "sets": ("[--output text|json]", "List the sets of stages that ship with the controller.", (_TEXT_OR_JSON,), _sets),
-    "show": (
-        f"[--output yaml|json] {_SOURCES}",
-        "Print stages, such as those of a set.",
-        (_choice("output", "How they are printed.", "yaml", "json"),),
-        _show,
-    ),
-    "lint": (f"[--output text|json] [--strict] {_SOURCES}", "Check stages, all together.", (_TEXT_OR_JSON, STRICT), _lint),
-    "explain": (
-        f"[--format text|mermaid] {_SOURCES}",
+COMMANDS: Final = {
+    "sets": Command("[--output text|json]", "List the sets of stages that ship with the controller.", (TEXT_OR_JSON,), _sets),
+    "show": Command(f"[--output yaml|json] {SOURCES}", "Print stages, such as those of a set.", (YAML_OR_JSON,), _show),
+    "lint": Command(f"[--output text|json] [--strict] {SOURCES}", "Check stages, all together.", (TEXT_OR_JSON, STRICT), _lint),
+    "explain": Command(
+        f"[--format text|mermaid] {SOURCES}",
         "Explain what the stages of each kind do, and which follows which.",
-        (_choice("format", "How it is explained.", "text", "mermaid"),),
+        (choice("format", "How it is explained.", "text", "mermaid"),),
         _explain,
     ),
-    "test": ("--stages FILE|DIR|SET… OBJECT", "Print what stages would do to an object, as YAML.", (STAGES,), _test),
+    "test": Command("--stages FILE|DIR|SET… OBJECT", "Print what stages would do to an object, as YAML.", (STAGES,), _test),
 }
-"""Name to synopsis, summary, flags and what is done."""
+"""By name."""

@@ -16,7 +16,7 @@ from kwok_controller.exposition.failures import Failure, Failures
 from kwok_controller.exposition.formats import Format
 from kwok_controller.exposition.language import Object
 from kwok_controller.exposition.memory import Memory
-from kwok_controller.exposition.series import Series
+from kwok_controller.exposition.series import LEFT_OUT, Series
 
 _EOF: Final = "# EOF\n"
 
@@ -60,7 +60,7 @@ class Endpoint:
         for heads, metrics in self._families:
             out.append(heads[format])
             before = len(out)
-            seen: set[str] = set()
+            seen = {LEFT_OUT}
             for series in metrics:
                 series.write(out, targets[series.dimension], format, seen, failures)
             if len(out) == before:

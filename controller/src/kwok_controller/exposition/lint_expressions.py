@@ -80,7 +80,7 @@ def _try(expression: Expression, where: str, dimension: Dimension, convert: Call
             message = f"fails where something is not there, here for a plain {dimension}: {failed}; look first, as in has(…) ? … : …"
             yield warning("guard", where, message)
         return
-    if not expression.kind:
+    if not expression.kind and value is not None:
         try:
             convert(value)
         except CelError as failed:

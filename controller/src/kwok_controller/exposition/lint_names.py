@@ -38,6 +38,8 @@ _ABBREVIATIONS: Final = {
     **dict.fromkeys(("b", "kb", "mb", "gb", "tb", "pb", "kib", "mib", "gib", "tib", "pib"), "bytes"),
     "pct": "ratio",
 }
+# Names of kubelets that count what is a unit elsewhere: cAdvisor 0.56, metrics/prometheus_machine.go.
+_COUNTS: Final = frozenset(("machine_cpu_cores",))
 _KINDS: Final = ("counter", "gauge", "summary", "histogram")
 _CAMEL: Final = re.compile(r"[a-z][A-Z]")
 
@@ -91,6 +93,8 @@ def _check_suffixes(metric: MetricConfig, field: str) -> Iterator[Problem]:
 
 
 def _check_units(name: str, where: str) -> Iterator[Problem]:
+    if name in _COUNTS:
+        return
     for word in name.lower().split("_")[1:]:
         base = _base_of(word)
         if base is not None:

@@ -36,3 +36,9 @@ def check_path(path: str) -> Iterator[Problem]:
             )
     if segments.count(NODE) > 1:
         yield error("path", _FIELD, f"{NODE} is there {segments.count(NODE)} times: one is enough")
+
+
+def check_free(path: str) -> Iterator[Problem]:
+    """What is wrong with a path that the controller answers itself."""
+    if path == ROOT:
+        yield error("path", _FIELD, f"{ROOT} is the controller's own: take {ROOT}/nodes/{NODE}/metrics for that of the nodes")

@@ -20,6 +20,9 @@ from kwok_controller.exposition.histogram import MAX_COUNT, Counts, count
 from kwok_controller.exposition.language import Dimension, Expression, Object
 from kwok_controller.expressions.cel import CelError, as_double, as_string
 
+LEFT_OUT: Final = ""
+"""In place of a block of labels: there is no such series, as a label is null. Where a value is null, there is none either."""
+
 Target: TypeAlias = tuple[Object, Object | None, Object | None, Sequence[str | None], Sequence[float | None]]
 """Node, pod and container, the remembered blocks of labels, and the remembered values. What failed is None and tried again."""
 
@@ -56,7 +59,7 @@ class Labels:
         self.constant = constant
 
     def block(self, node: Object, pod: Object | None, container: Object | None) -> str:
-        """The block for a target.
+        """The block for a target, `LEFT_OUT` where a label is null.
 
         Raises:
             SeriesFailed: An expression fails, or gives no string.
@@ -66,7 +69,10 @@ class Labels:
         pairs = []
         for name, part in self._parts:
             try:
-                value = as_string(part.evaluate(node, pod, container))
+                value = part.evaluate(node, pod, container)
+                if value is None:
+                    return LEFT_OUT
+                value = as_string(value)
             except CelError as error:
                 raise SeriesFailed(part.field, str(error)) from error
             pairs.append(f'{name}="{escape_label(value)}"')
@@ -90,15 +96,15 @@ class Value:
         self.slot = slot
         self.constant = constant
 
-    def number(self, node: Object, pod: Object | None, container: Object | None) -> float:
-        """The value for a target.
+    def number(self, node: Object, pod: Object | None, container: Object | None) -> float | None:
+        """The value for a target, None where it is null.
 
         Raises:
             SeriesFailed: The expression fails, or gives no number.
         """
         try:
             value = self.evaluate(node, pod, container)
-            return value if type(value) is float else as_double(value)
+            return value if type(value) is float or value is None else as_double(value)
         except CelError as error:
             raise SeriesFailed(self.field, str(error)) from error
 
@@ -121,7 +127,7 @@ class Series(Protocol):
             out: Where to.
             targets: Those of the dimension.
             format: In which format.
-            seen: The blocks that this family has series for: a second series of the same labels is not shown.
+            seen: The blocks that this family has series for, and `LEFT_OUT`: a second series of the same labels is not shown.
             failures: Where to say what failed.
         """
 
@@ -151,6 +157,8 @@ class Single:
                 if block is None:
                     block = labels.block(node, pod, container)
                 if block in seen:
+                    if not block:
+                        continue
                     raise _same(value.field, name, block)
                 shown = text
                 if shown is None:
@@ -159,6 +167,8 @@ class Single:
                         # As value.number, without another call.
                         number = evaluate(node, pod, container)
                         if type(number) is not float:
+                            if number is None:
+                                continue
                             number = as_double(number)
                     if counter and not number >= 0:
                         raise negative(value.field, number)
@@ -206,15 +216,18 @@ class Histogram:
                 if block is None:
                     block = labels.block(node, pod, container)
                 if block in seen:
+                    if not block:
+                        continue
                     raise _same(self._field, self.name, block)
                 counts = self._constant or self._counts(node, pod, container, values)
             except SeriesFailed as failed:
                 failures.add(failed.field, failed.message, node, pod, container)
                 continue
-            seen.add(block)
-            self._lines(out, block, counts, format)
+            if counts is not None:
+                seen.add(block)
+                self._lines(out, block, counts, format)
 
-    def _counts(self, node: Object, pod: Object | None, container: Object | None, values: Sequence[float | None]) -> Counts:
+    def _counts(self, node: Object, pod: Object | None, container: Object | None, values: Sequence[float | None]) -> Counts | None:
         observations = []
         for value in self._values:
             number = value.constant
@@ -222,6 +235,8 @@ class Histogram:
                 number = values[value.slot]
             if number is None:
                 number = value.number(node, pod, container)
+            if number is None:
+                return None
             observations.append(_whole(value.field, number))
         return count(self._buckets, observations)
 

@@ -27,7 +27,7 @@ NOWHERE = Place((), 0)
 def place_of(node: dict[str, Any]) -> Place:
     """Where a node says that its kubelet is."""
     status = node.get("status") or {}
-    ips = (_ip(each.get("address") or "") for each in status.get("addresses") or () if each.get("type") == "InternalIP")
+    ips = (canonical(each.get("address") or "") for each in status.get("addresses") or () if each.get("type") == "InternalIP")
     port = ((status.get("daemonEndpoints") or {}).get("kubeletEndpoint") or {}).get("Port")
     return Place(tuple(dict.fromkeys(ip for ip in ips if ip)), port if isinstance(port, int) else 0)
 
@@ -76,11 +76,11 @@ class Addresses:
 
     def nodes_at(self, server: tuple[str, int]) -> list[str]:
         """All nodes whose kubelets are at an address and port."""
-        ip, port = _ip(server[0]), server[1]
+        ip, port = canonical(server[0]), server[1]
         return [node for node in self._nodes.get(ip, ()) if self._places[node].port in (port, 0)]
 
 
-def _ip(text: str) -> str:
+def canonical(text: str) -> str:
     """An address in its one form, an IPv4 address in IPv6 as the former; empty where it is none."""
     try:
         address = ipaddress.ip_address(text)

@@ -6,7 +6,8 @@
 A node that has an address of its own is asked there, as a real one: `/metrics`, `/metrics/resource`, `/metrics/cadvisor`,
 `/metrics/probes`, whatever else Metrics have under `/metrics/nodes/{nodeName}`, `/stats/summary`, `/pods` and `/configz`. Everywhere the
 nodes are asked by the paths of the Metrics. All other requests, as for the controller's own health and metrics, are for the application
-behind; `/healthz` is answered there for nodes, too, as those who probe the controller itself may do so at the address of a node.
+behind; `/healthz` is answered there for nodes, too, as those who probe the controller itself may do so at the address of a node. So is
+`/metrics` at the address that is given to nodes without one: it would else be the controller's with two such nodes and the node's with one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import lru_cache
 from typing import Final
 
 from kwok_controller.exposition import Format, negotiate
+from kwok_controller.kubelet.addresses import canonical
 from kwok_controller.kubelet.answers import JSON, Asked, answer, asked
 from kwok_controller.kubelet.authorization import Guard
 from kwok_controller.kubelet.discovery import targets
@@ -43,13 +45,17 @@ class Kubelets:
         scrapes: what there is to answer.
         behind: answers everything else.
         guard: lets pass who may; None: everybody may.
+        shared_ip: the address of nodes that have none of their own (`--node-ip`); empty where they get none.
         ready: whether all objects that there were at the start are known.
     """
 
-    def __init__(self, scrapes: Scrapes, behind: Application, *, guard: Guard | None, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, scrapes: Scrapes, behind: Application, *, guard: Guard | None, ready: Callable[[], bool], shared_ip: str = ""
+    ) -> None:
         self._scrapes = scrapes
         self._behind = behind
         self._guard = guard
+        self._shared_ip = canonical(shared_ip)
         self._ready = ready
         self._is_ready = False
 
@@ -69,7 +75,7 @@ class Kubelets:
         node = self._scrapes.store.addresses.node_at(scope["server"])
         if node is not None:
             served = self._scrapes.endpoints.of_kubelet(path)
-            if served is not None:
+            if served is not None and not (path == ROOT and canonical(scope["server"][0]) == self._shared_ip):
                 await self._metric(scope, send, served, node, path)
                 return
             if path in _OWN:

@@ -67,7 +67,7 @@ class Scrapes:
         self._cumulative = Cumulative(evaluator)
         self.checkpoints = Checkpoints(self._cumulative)
         self._momentary = Momentary(evaluator, selection, self.store.pods, lambda: self._failures)
-        functions = metric_functions(self._momentary, self._cumulative, self.store.started, self._now)
+        functions = metric_functions(self._momentary, self._cumulative, self.store, self._now)
         compile = compiler(functions, now=self._now, random=Random(seed).random)
         self.sources = Sources(
             compile=compile, clock=clock, metrics=metrics, client=client, follow=follow, local=local, selection=selection

@@ -19,11 +19,11 @@ from kwok_controller.api.meta import GROUP, VERSION
 from kwok_controller.api.metric import Metric
 from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
 from kwok_controller.exposition import Compile, Failure, compile_endpoint
-from kwok_controller.exposition.lint_path import check_path
+from kwok_controller.exposition.lint_path import check_free, check_path
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import Resource
 from kwok_controller.kube.watch import Key, WatchHooks
-from kwok_controller.kubelet.endpoints import ROOT, Endpoints, Served
+from kwok_controller.kubelet.endpoints import Endpoints, Served
 from kwok_controller.kubelet.following import Following
 from kwok_controller.kubelet.statuses import ACCEPTED, Followed, Statuses, failing
 from kwok_controller.simulation.clock import Clock
@@ -183,10 +183,7 @@ class Sources:
 
     def _take_metric(self, followed: Followed, metric: Metric) -> None:
         path = metric.spec.path
-        wrong = [f"{problem.field}: {problem.message}" for problem in check_path(path)]
-        if path == ROOT:
-            wrong.append(f"spec.path: {ROOT} is the controller's own: take /metrics/nodes/{{nodeName}}/metrics for that of the nodes")
-        if wrong:
+        if wrong := [f"{problem.field}: {problem.message}" for problem in (*check_path(path), *check_free(path))]:
             self._forget(followed)
             self._judge(followed, failing("InvalidPath", wrong))
             return

@@ -69,15 +69,16 @@ class _Node:
         own: the Node; None: it is not there.
         pods: by namespace and name, in the order in which they came.
         started: containers that were started.
+        started_pods: pods that were started.
         decoded: the node and its pods, as they are used; None for one that has to be decoded.
     """
 
-    __slots__ = ("decoded", "own", "pods", "started")
+    __slots__ = ("decoded", "own", "pods", "started", "started_pods")
 
     def __init__(self) -> None:
         self.own: _Kept | None = None
         self.pods: dict[Key, _Pod] = {}
-        self.started = 0
+        self.started = self.started_pods = 0
         self.decoded: _Decoded | None = None
 
 
@@ -206,6 +207,11 @@ class Store:
         there = self._nodes.get(node)
         return there.started if there is not None else 0
 
+    def started_pods(self, node: str) -> int:
+        """How many pods were started on a node: all that were seen there."""
+        there = self._nodes.get(node)
+        return there.started_pods if there is not None else 0
+
     # Nodes.
 
     def _put_node(self, name: str, obj: Object, text: bytes) -> None:
@@ -233,7 +239,7 @@ class Store:
         self._disuse(name, node)
         self.addresses.remove(name)
         node.own = None
-        node.started = 0
+        node.started = node.started_pods = 0
         if not node.pods:
             del self._nodes[name]
         self._node_gone(name)
@@ -254,6 +260,7 @@ class Store:
         if node is None:
             node = self._nodes[intern(name)] = _Node()
         if known is None:
+            node.started_pods += 1
             node.started += len((obj.get("spec") or {}).get("containers") or ())
             kept = _Pod(uid, text, intern(name))
         else:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from kwok_controller.api.decode import decode_stage, unknown_fields
 from kwok_controller.api.errors import InvalidObject
 from kwok_controller.api.meta import API_VERSION
+from kwok_controller.api.names import wrong_name
 from kwok_controller.api.stage import (
     ExpressionFrom,
     MatchExpression,
@@ -32,8 +33,6 @@ from kwok_controller.stages.lint_problems import Problem, error, warning
 from kwok_controller.stages.lint_selectors import check_selector
 from kwok_controller.stages.trial import START_NS, environment_of
 
-# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
-_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _GROUP_VERSION: Final = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
 
 _WITH_STATUS: Final = frozenset({("v1", "Pod"), ("v1", "Node"), ("v1", "PersistentVolume"), ("v1", "PersistentVolumeClaim")})
@@ -51,11 +50,8 @@ def check_object(obj: Any) -> tuple[Stage | None, list[Problem]]:
         stage = decode_stage(obj)
     except InvalidObject as invalid:
         return None, [*problems, error("schema", _plain(invalid.path), invalid.message)]
-    name = stage.metadata.name
-    if not name:
-        problems.append(error("schema", "metadata.name", "is missing"))
-    elif len(name) > 253 or not _NAME.fullmatch(name):
-        problems.append(error("schema", "metadata.name", f"{name!r} is no name of an object: lower case letters, digits, - and . are"))
+    if wrong := wrong_name(stage.metadata.name):
+        problems.append(error("schema", "metadata.name", wrong))
     return stage, problems
 
 

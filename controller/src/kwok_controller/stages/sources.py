@@ -6,16 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from kwok_controller.api.errors import InvalidFile
-from kwok_controller.api.load import STDIN, Document, load_documents
-from kwok_controller.api.meta import GROUP
+from kwok_controller.api import sources as api_sources
+from kwok_controller.api.load import Document
 from kwok_controller.stages import sets
-
-_KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
-_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 
 
 class Found(NamedTuple):
@@ -36,30 +31,4 @@ def read(sources: Sequence[str]) -> Found:
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
-    found = Found([], [])
-    for source in sources:
-        for document in _documents(source):
-            (found.stages if _means_stage(document) else found.others).append(document)
-    return found
-
-
-def _documents(source: str) -> list[Document]:
-    if source in sets.names():
-        return sets.documents(source)
-    path = Path(source)
-    if source != STDIN and not path.exists():
-        raise InvalidFile(source, f"is neither a file nor a directory, nor one of the sets: {', '.join(sets.names())}")
-    # Every file, whatever a kustomization says of them: one without any other files is for `load_documents`.
-    within = sorted(str(file) for file in path.iterdir() if _is_manifest(file)) if path.is_dir() else []
-    return load_documents(within or [source])
-
-
-def _is_manifest(file: Path) -> bool:
-    return file.suffix in _SUFFIXES and file.name not in _KUSTOMIZATIONS and file.is_file()
-
-
-def _means_stage(document: Document) -> bool:
-    obj = document.obj
-    group = str(obj.get("apiVersion", "")).partition("/")[0]
-    # A kind alone tells: lists of an apiserver have none, and a typo in apiVersion is to be found, not read over.
-    return obj.get("kind") == "Stage" or (group == GROUP and "kind" not in obj)
+    return Found(*api_sources.read(sources, sets, ("Stage",)))

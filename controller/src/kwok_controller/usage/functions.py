@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The functions `Usage`, `CumulativeUsage` and `StartedContainersTotal` of CEL."""
+"""The functions of CEL that ask for usages (`Usage`, `CumulativeUsage`) and for what there is on a node (`RunningPods`, …)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from kwok_controller.expressions.cel import Overload
-from kwok_controller.usage.pods import Object
+from kwok_controller.usage.pods import Object, containers_of, run_of
 
 
 class Usages(Protocol):
@@ -25,6 +25,19 @@ class Usages(Protocol):
         """Of the pods on a node."""
 
 
+class Started(Protocol):
+    """What there is and was on nodes, by their names."""
+
+    def pods(self, node: str) -> Iterable[Object]:
+        """The pods on a node."""
+
+    def started(self, node: str) -> int:
+        """How many containers were started on a node."""
+
+    def started_pods(self, node: str) -> int:
+        """How many pods were started on a node."""
+
+
 def usage_forms(usages: Usages, now: Callable[[], int]) -> list[Overload]:
     """`Usage` or `CumulativeUsage`: of pod and resource; of pod, resource and container; of node and resource."""
     return [
@@ -34,24 +47,42 @@ def usage_forms(usages: Usages, now: Callable[[], int]) -> list[Overload]:
     ]
 
 
-def metric_functions(
-    evaluator: Usages, cumulative: Usages, started: Callable[[str], int], now: Callable[[], int]
-) -> dict[str, Sequence[Overload]]:
+def metric_functions(evaluator: Usages, cumulative: Usages, started: Started, now: Callable[[], int]) -> dict[str, Sequence[Overload]]:
     """The functions of the expressions of metrics.
 
     Args:
         evaluator: for `Usage`.
         cumulative: for `CumulativeUsage`.
-        started: how many containers were started on the node of a name, for `StartedContainersTotal` and its old name.
+        started: for `StartedContainersTotal` and its old name, `StartedPodsTotal`, `RunningPods` and `RunningContainers`.
         now: the time, in nanoseconds since 1970.
     """
-    total = [
-        Overload(("string",), lambda name: float(started(name)), "double"),
-        Overload(("Node",), lambda node: float(started(node["metadata"]["name"])), "double"),
-    ]
+    containers = _of_node(started.started)
     return {
         "Usage": usage_forms(evaluator, now),
         "CumulativeUsage": usage_forms(cumulative, now),
-        "StartedContainersTotal": total,
-        "startedContainersTotal": total,
+        "StartedContainersTotal": containers,
+        "startedContainersTotal": containers,
+        "StartedPodsTotal": _of_node(started.started_pods),
+        "RunningPods": _of_node(lambda node: sum(map(_runs, started.pods(node)))),
+        "RunningContainers": _of_node(lambda node: sum(map(_running, started.pods(node)))),
     }
+
+
+def _of_node(count: Callable[[str], int]) -> list[Overload]:
+    """A number of a node, or of the node of a name."""
+    return [
+        Overload(("string",), lambda name: float(count(name)), "double"),
+        Overload(("Node",), lambda node: float(count(node["metadata"]["name"])), "double"),
+    ]
+
+
+def _runs(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") == "Running"
+
+
+def _running(pod: Object) -> int:
+    """How many containers of a pod run."""
+    if not _runs(pod):
+        return 0
+    runs = (run_of(pod, container.get("name", "")) for container in containers_of(pod))
+    return sum(run.start_ns is not None and run.end_ns is None for run in runs)

@@ -65,7 +65,8 @@ class World:
         clock, metrics = SystemClock(), Metrics(process=False)
         self.scrapes = Scrapes(clock, seed=1, metrics=metrics, client=client, follow=list(RESOURCES))
         stages = [decode_stage(each) for each in FAST]
-        self.manager = Manager(options(run), client, metrics=metrics, stages=stages, observer=self.scrapes.store)
+        observer, notes = self.scrapes.store, self.scrapes.checkpoints
+        self.manager = Manager(options(run), client, metrics=metrics, stages=stages, observer=observer, notes=notes)
         self.server = Server("127.0.0.1:0", live={"ping": ping}, ready={"ping": ping}, exposition=metrics.exposition, certificate=None)
         guard = Guard(Authenticator(client, clock), Authorizer(client, clock))
         self.server.application = Kubelets(self.scrapes, self.server.routes, guard=guard, ready=self.ready)
@@ -153,4 +154,64 @@ def test_kubelets_are_asked_by_those_who_may(cluster: Cluster, namespace: str, d
     try:
         asyncio.run(main())
     finally:
+        cluster.kubectl("delete", "clusterrole,clusterrolebinding", namespace)
+
+
+COUNTER = {
+    "apiVersion": "kwok.x-k8s.io/v1alpha1",
+    "kind": "Metric",
+    "metadata": {"name": "counter"},
+    "spec": {
+        "path": "/metrics/nodes/{nodeName}/metrics/counter",
+        "metrics": [{"name": "node_cpu_usage_seconds_total", "kind": "counter", "value": 'node.CumulativeUsage("cpu")'}],
+    },
+}
+
+
+def using(cores: str) -> str:
+    """A manifest by which every container uses so many cores."""
+    return json.dumps(
+        USAGE | {"metadata": {"name": "a-cores"}, "spec": {"usages": [{"usage": {"cpu": {"value": cores}}}]}},
+    )
+
+
+def test_counters_go_on_after_a_restart_whatever_has_changed(cluster: Cluster, namespace: str, definitions: None) -> None:
+    cluster.kubectl("create", "serviceaccount", "prometheus", "--namespace", namespace)
+    cluster.kubectl("create", "clusterrole", namespace, "--verb=get", "--resource=nodes/metrics")
+    cluster.kubectl("create", "clusterrolebinding", namespace, f"--clusterrole={namespace}", f"--serviceaccount={namespace}:prometheus")
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(COUNTER))
+    cluster.kubectl("apply", "-f", "-", stdin=using("1000"))
+    token = cluster.kubectl("create", "token", "prometheus", "--namespace", namespace).strip()
+
+    async def used(world: World) -> float:
+        status, text = await world.get(f"/metrics/nodes/{namespace}-0000/metrics/counter", token)
+        assert status == 200
+        [line] = [line for line in text.splitlines() if not line.startswith("#")]
+        return float(line.split()[1])
+
+    async def main() -> None:
+        async with cluster.client() as client:
+            await create_cluster(client, namespace, namespace, 1, 2)
+            async with playing(client, namespace) as world:
+                await until(client, PODS, is_running, 2, namespace=namespace)
+                await eventually(lambda: len(world.scrapes.store.pods(f"{namespace}-0000")) == 2)
+                async with asyncio.timeout(30):
+                    while await used(world) < 2000:
+                        await asyncio.sleep(0.2)
+                # What one pod used was before the change, and the other one is gone: neither can be known later from what there is then.
+                cluster.kubectl("apply", "-f", "-", stdin=using("1m"))
+                await client.delete(PODS, namespace, "p-00000")
+                await eventually(lambda: len(world.scrapes.store.pods(f"{namespace}-0000")) == 1)
+                await asyncio.sleep(1)
+                before = await used(world)
+            async with playing(client, namespace) as world:
+                await eventually(lambda: len(world.scrapes.store.pods(f"{namespace}-0000")) == 1)
+                assert before <= await used(world) < before + 10
+            await delete_nodes(client, namespace)
+
+    try:
+        asyncio.run(main())
+    finally:
+        cluster.kubectl("delete", "metrics.kwok.x-k8s.io", "counter")
+        cluster.kubectl("delete", "clusterresourceusages", "a-cores")
         cluster.kubectl("delete", "clusterrole,clusterrolebinding", namespace)

@@ -25,7 +25,7 @@ from kwok_controller.kube.errors import Forbidden, Unreachable
 def run() -> Iterator[Run]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    yield Run(Settings(apply_flags({}, {"manage_all_nodes": True}), None, [], 0, "text", []))
+    yield Run(Settings(apply_flags({}, {"manage_all_nodes": True}), None, [], {}, 0, "text", []))
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -270,3 +270,27 @@ def test_what_a_value_counts_for(value: str, text: str, compile: Compile, metric
     compiled, problems = compile_endpoint(metric({**UP, "value": value}).spec, compile)
     assert lines(compiled.render(node, [])) == ([f"up {text}"] if text else [])
     assert [problem.rule for problem in problems] == ([] if text else ["type"])
+
+
+@pytest.mark.parametrize("version", ["1", ""])
+def test_null_leaves_a_series_out(version: str, compile: Compile, metric: Metrics, node: Object, pod: Pods) -> None:
+    some = 'pod.metadata.name == "b" ? pod.metadata.name : null'
+    label = {**MEMORY, "labels": [{"name": "pod", "value": some}]}
+    value = {**MEMORY, "name": "value", "value": 'pod.metadata.name == "b" ? 1.0 : null'}
+    timely = {**MEMORY, "name": "timely", "value": 'pod.metadata.name == "b" ? Rand() : null'}
+    buckets = {**LATENCY, "name": "buckets", "buckets": [{"le": 1, "value": 'pod.metadata.name == "b" ? 1 : null'}]}
+    labels = {**LATENCY, "name": "labels", "labels": label["labels"]}
+    made = endpoint(metric(label, value, timely, buckets, labels), compile)
+    for _ in range(2):
+        scrape = made.render(node, [pod(name, version=version) for name in "abc"])
+        shown = [line.partition("{")[0] for line in lines(scrape) if 'pod="b"' in line]
+        assert len(shown) == len(lines(scrape))
+        families = ["pod_memory_working_set_bytes", "value", "timely", "buckets_count", "labels_count"]
+        assert [name for name in shown if name in families] == families
+        assert scrape.failures == []
+
+
+def test_a_label_or_value_that_is_always_null_is_an_error(compile: Compile, metric: Metrics) -> None:
+    always = metric({**UP, "labels": [{"name": "a", "value": "null"}]}, {**UP, "name": "b", "value": "null"})
+    _, problems = compile_endpoint(always.spec, compile)
+    assert [problem.field for problem in problems] == ["spec.metrics[0].labels[0].value", "spec.metrics[1].value"]

@@ -265,3 +265,10 @@ def test_whatever_is_written_gets_an_answer(
     endpoint, errors = compile_endpoint(made.spec, compile)
     assert {error.field for error in errors} <= {problem.field for problem in lint_metric(made, compile)}
     assert (endpoint.render({"metadata": {"name": "n"}}, []).body == b"") is (bool(errors) or dimension != "node")
+
+
+def test_what_null_leaves_out_is_no_fault(compile: Compile, metric: Metrics) -> None:
+    probed = "has(container.livenessProbe) ? container.name : null"
+    labels = [{"name": "pod", "value": "pod.metadata.name"}, {"name": "container", "value": probed}]
+    value = "has(container.livenessProbe) ? 1.0 : null"
+    assert lint_metric(metric({**GAUGE, "dimension": "container", "labels": labels, "value": value}), compile) == []

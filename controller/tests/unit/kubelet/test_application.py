@@ -121,6 +121,14 @@ def test_a_node_with_its_own_address_is_asked_there_as_a_kubelet() -> None:
     assert ask(world(own), "/metrics", None).text == "behind /metrics"
 
 
+def test_at_the_address_that_nodes_are_given_the_metrics_are_the_controllers_however_many_nodes_there_are() -> None:
+    own = metric("own", {"name": "o", "kind": "gauge", "value": "3"}, path="/metrics/nodes/{nodeName}/metrics")
+    made = Kubelets(world(own), behind, guard=None, ready=lambda: True, shared_ip=f"::ffff:{ALONE[0]}")
+    assert ask(made, "/metrics", ALONE).text == "behind /metrics"
+    assert ask(made, "/metrics/nodes/own/metrics", ALONE).text.endswith("o 3\n")
+    assert ask(made, "/pods", ALONE).status == 200
+
+
 @pytest.mark.parametrize("path", ["/metrics/resource", "/metrics/cadvisor", "/metrics/probes", "/stats/summary", "/pods", "/configz"])
 def test_where_several_nodes_have_one_address_it_is_said_what_to_do(path: str) -> None:
     answer = ask(world(), path, SHARED)

@@ -131,10 +131,10 @@ def test_started_containers_are_counted_once_for_each_pod() -> None:
     put(store, node("n"))
     put(store, pod("a", "n", "one", "two"))
     put(store, pod("a", "n", "one", "two", version="2"))
-    assert store.started("n") == 2
+    assert (store.started("n"), store.started_pods("n")) == (2, 1)
     store.vanished("Pod", ("default", "a"))
     put(store, pod("a", "n", "one", "two", uid="again"))
-    assert store.started("n") == 4
+    assert (store.started("n"), store.started_pods("n"), store.started_pods("none")) == (4, 2, 0)
 
 
 def test_what_is_not_told_of_after_a_new_beginning_is_gone() -> None:

@@ -47,6 +47,12 @@ class Small:
     def pods(self, node: str) -> Iterable[Object]:
         return [pod for pod in self.present if pod["spec"].get("nodeName") == node]
 
+    def started(self, node: str) -> int:
+        return 7
+
+    def started_pods(self, node: str) -> int:
+        return 5
+
     def evaluator(self, **more: Any) -> Evaluator:
         return Evaluator(self.selection, self, report=self.problems.append, **more)
 

@@ -207,7 +207,7 @@ def test_functions_of_metrics(world: Small, usage: MakeUsage, pod: MakePod) -> N
     world.present = [pod("a", containers=("main", "side"))]
     evaluator = world.evaluator()
     now = [START + 10 * SECOND]
-    functions = metric_functions(evaluator, Cumulative(evaluator), {"n": 7}.__getitem__, lambda: now[0])
+    functions = metric_functions(evaluator, Cumulative(evaluator), world, lambda: now[0])
 
     def value(source: str) -> Any:
         program = compile_cel_over(source, VARIABLES, functions, now=lambda: now[0], random=lambda: 0.5)
@@ -220,6 +220,14 @@ def test_functions_of_metrics(world: Small, usage: MakeUsage, pod: MakePod) -> N
     now[0] += 10 * SECOND
     assert value('CumulativeUsage(pod, "cpu")') == 20.0
     assert value('node.CumulativeUsage("cpu")') == 20.0
+    assert value("StartedPodsTotal(node)") == 5.0
+    ended = pod("b", containers=("main",))
+    ended["status"]["containerStatuses"][0]["state"] = {"terminated": {"exitCode": 1}}
+    over = pod("c")
+    over["status"]["phase"] = "Succeeded"
+    world.present += [ended, over]
+    assert value("node.RunningPods()") == 2.0
+    assert value("node.RunningContainers()") == 2.0
     for call in ("node.StartedContainersTotal()", "StartedContainersTotal(node.metadata.name)", "startedContainersTotal(node)"):
         assert value(call) == 7.0
     assert math.isclose(value("pod.SinceSecond()"), 20.0)

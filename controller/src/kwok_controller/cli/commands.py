@@ -1,0 +1,170 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What ``kwok-controller stage`` and ``kwok-controller metric`` have in common: commands of their own, flags, and printing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from kwok_controller.cli.flags import HELP, Flag, Parsed, UsageError, parse, usage
+
+if TYPE_CHECKING:
+    from kwok_controller.api.load import Document
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        synopsis: What follows its name.
+        about: What it does.
+        flags: Those that it takes, beside --help.
+        run: Does it.
+    """
+
+    synopsis: str
+    about: str
+    flags: tuple[Flag, ...]
+    run: Callable[[Parsed], int]
+
+
+def choice(name: str, about: str, *values: str) -> Flag:
+    """A flag that takes one of some values; the first is the default."""
+
+    def parse_value(text: str) -> str:
+        if text not in values:
+            raise ValueError(f"{text!r} is none of {', '.join(values)}")
+        return text
+
+    return Flag(name, (f"--{name}",), f"{about} Default: {values[0]}.", parse=parse_value, shown="|".join(values))
+
+
+SOURCES: Final = "FILE|DIR|-|SET…"
+STRICT: Final = Flag("strict", ("--strict",), "Warnings count as errors.", boolean=True, parse=lambda text: text == "true")
+TEXT_OR_JSON: Final = choice("output", "How it is printed.", "text", "json")
+YAML_OR_JSON: Final = choice("output", "How they are printed.", "yaml", "json")
+
+
+def run_command(group: str, about: str, commands: Mapping[str, Command], argv: Sequence[str]) -> int:
+    """Run one of the commands of a group, or print what there are.
+
+    Args:
+        group: The name before that of the command.
+        about: What they are for.
+        commands: By name.
+        argv: The name of one, and what follows.
+
+    Raises:
+        UsageError: The command line is wrong.
+        CommandError: What it names is wrong.
+    """
+    if not argv or argv[0] in HELP.spellings:
+        width = max(map(len, commands))
+        lines = "".join(f"  {name.ljust(width)}  {command.about}\n" for name, command in commands.items())
+        print(f"{about}\n\nUsage:\n  kwok-controller {group} COMMAND\n\nCommands:\n{lines}", end="")
+        return 0
+    name, *rest = argv
+    if name not in commands:
+        raise UsageError(f"{group}: {name!r} is no command: there are {', '.join(commands)}")
+    command = commands[name]
+    parsed = parse((*command.flags, HELP), rest)
+    if "help" in parsed.values:
+        synopsis = f"kwok-controller {group} {name} {command.synopsis}"
+        print(f"{command.about}\n\nUsage:\n  {synopsis}\n\n{usage((*command.flags, HELP))}", end="")
+        return 0
+    return command.run(parsed)
+
+
+def counted(count: int, what: str) -> str:
+    """`1 stage`, `2 stages`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def note(text: str) -> None:
+    """Say something beside the output."""
+    print(text, file=sys.stderr)
+
+
+def note_skipped(others: Sequence[Document], expected: str) -> None:
+    """Say which objects are not looked at, as they are not of the kinds that are."""
+    for each in others:
+        note(f"{each.where}: skipped: {each.obj.get('kind') or 'an object without kind'} is no {expected}")
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    import orjson
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+class Finding(Protocol):
+    """What lint finds, which is also its line of text.
+
+    Attributes:
+        severity: `error` or `warning`.
+    """
+
+    @property
+    def severity(self) -> str: ...  # noqa: D102
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+
+
+def report(findings: Sequence[Finding], parsed: Parsed, subject: str) -> int:
+    """Print findings as the command line says.
+
+    Args:
+        findings: What was found.
+        parsed: The command line, with the flags `TEXT_OR_JSON` and `STRICT`.
+        subject: What was looked at, such as `2 stages`.
+
+    Returns:
+        The exit code.
+    """
+    errors = sum(finding.severity == "error" for finding in findings)
+    if parsed.values.get("output") == "json":
+        print_json([finding.as_dict() for finding in findings])
+    else:
+        for finding in findings:
+            print(finding)
+        note(f"{subject}: {counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}")
+    return 1 if errors or (findings and parsed.values.get("strict")) else 0
+
+
+def print_objects(objects: Sequence[Any], output: str | None) -> None:
+    """Print objects of the API as YAML documents, or as a List in JSON."""
+    if output == "json":
+        print_json({"apiVersion": "v1", "kind": "List", "items": objects})
+    else:
+        sys.stdout.write("".join(f"---\n{as_yaml(obj, sort=False)}" for obj in objects))
+
+
+def as_yaml(value: Any, *, sort: bool) -> str:
+    """A value as YAML in the style of Go's."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes what stands in two places twice: an alias is hard to read."""
+
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, data: str) -> yaml.ScalarNode:
+        # As Go's YAML: lines as lines, and double quotes around what would be no text without.
+        node = dumper.represent_scalar(_TEXT_TAG, data)
+        if "\n" in data:
+            node.style = "|"
+        elif dumper.resolve(yaml.ScalarNode, data, (True, False)) != _TEXT_TAG:  # type: ignore[no-untyped-call]
+            node.style = '"'
+        return node
+
+    Dumper.add_representer(str, text)
+    return yaml.dump(value, Dumper=Dumper, sort_keys=sort, allow_unicode=True, width=100_000)
+
+
+_TEXT_TAG: Final = "tag:yaml.org,2002:str"

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The sets that ship with the controller: Metrics in `sets/metric/NAME.yaml`, and the usages of `usage.presets`."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any, Final, NamedTuple
+
+from kwok_controller.api.load import Document, split_documents
+from kwok_controller.expressions.yaml import load_yaml
+from kwok_controller.usage import presets
+
+_METRICS: Final = {
+    "kubelet-metrics-resource": "What a kubelet has at /metrics/resource, for metrics-server: CPU and memory of node, pods and containers.",
+    "kubelet-metrics-cadvisor": "What a kubelet has at /metrics/cadvisor: containers in detail, and the machine.",
+    "kubelet-metrics": "What a kubelet has at /metrics: itself, its requests, and the pods that it starts.",
+    "kubelet-metrics-probes": "What a kubelet has at /metrics/probes: the probes of containers.",
+}
+_USAGES: Final = {
+    "constant": "Each container uses 100m of CPU and 128Mi of memory.",
+    "ramp": "Each container rises from 50m to 1 core, and from 64Mi to 512Mi, within ten minutes of its pod's creation.",
+    "daily-wave": "Each container goes up and down once a day, lowest at 03:00 UTC and highest at 15:00.",
+    "spike": "Each container uses far more for 3 of every 30 minutes.",
+    "noise": "Each container uses about 250m of CPU and 256Mi of memory, now more, now less.",
+    "from-annotation": "Each container uses what the annotations kwok.x-k8s.io/usage-cpu and -memory of its pod say.",
+}
+_PREFIX: Final = "usage-"
+
+
+class MonitoringSet(NamedTuple):
+    """A set that ships with the controller.
+
+    Attributes:
+        name: How it is called, such as `usage-ramp`.
+        kind: The kind of its objects.
+        about: What it does, in a sentence or two.
+        objects: The names of its objects, sorted.
+    """
+
+    name: str
+    kind: str
+    about: str
+    objects: tuple[str, ...]
+
+
+class UnknownSet(KeyError):
+    """There is no set of this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.name!r} is no set: there are {', '.join(names())}"
+
+
+def names() -> list[str]:
+    """What the sets are called."""
+    return [*_METRICS, *(f"{_PREFIX}{preset}" for preset in presets.NAMES)]
+
+
+def list_sets() -> list[MonitoringSet]:
+    """All sets."""
+    return [_describe(name) for name in names()]
+
+
+def documents(name: str) -> list[Document]:
+    """The objects of a set, as they stand in its file.
+
+    Raises:
+        UnknownSet: There is none of this name.
+    """
+    if name in _METRICS:
+        text = (files("kwok_controller.monitoring") / "sets" / "metric" / f"{name}.yaml").read_text(encoding="utf-8")
+        return [Document(load_yaml(source), name, number) for number, source in enumerate(split_documents(text), 1)]
+    if name in names():
+        return [Document(presets.preset(name.removeprefix(_PREFIX)), name, 1)]
+    raise UnknownSet(name)
+
+
+def objects(name: str) -> list[dict[str, Any]]:
+    """The objects of a set, as the API has them.
+
+    Raises:
+        UnknownSet: There is none of this name.
+    """
+    return [document.obj for document in documents(name)]
+
+
+def _describe(name: str) -> MonitoringSet:
+    found = objects(name)
+    about = _METRICS.get(name) or _USAGES[name.removeprefix(_PREFIX)]
+    return MonitoringSet(name, found[0]["kind"], about, tuple(sorted(obj["metadata"]["name"] for obj in found)))

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Metrics and usages from where a command line names them: sets that ship with the controller, files, directories, the standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kwok_controller.api import sources as api_sources
+from kwok_controller.api.kinds import SHOWN
+from kwok_controller.api.load import Document
+from kwok_controller.monitoring import sets
+
+
+class Found(NamedTuple):
+    """What stands in sources.
+
+    Attributes:
+        objects: Objects that mean to be Metrics, ResourceUsages or ClusterResourceUsages, not checked.
+        others: Objects of other kinds.
+    """
+
+    objects: list[Document]
+    others: list[Document]
+
+
+def read(sources: Sequence[str]) -> Found:
+    """The Metrics and usages of sources, in their order. A directory that bears the name of a set is read when it is given as `./NAME`.
+
+    Raises:
+        InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
+    """
+    return Found(*api_sources.read(sources, sets, SHOWN))
