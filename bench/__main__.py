@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.request import ArtifactRequest
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import resolve
 
-from . import churn, fit, nodes, replicas, side_by_side, sizes, tuning
+from . import churn, fit, nodes, replicas, scrape, scrape_churn, side_by_side, sizes, tuning
 from .cluster_start import COMPONENTS, Bench, as_json
 from .players import CONTROLLER, GO_KWOK, LOOP
 
@@ -38,6 +38,7 @@ CHOICES = {
     "replicas": "kwok-controllers that share the nodes by Leases, and one of them killed",
     "churn": "pods made and deleted for a long time",
     "nodes": "kwok_nodes from nothing to Ready, and unchanged",
+    "scrape": "all nodes' metrics, beside the Go kwok; with --every: kwok-controller alone, while pods churn",
 }
 
 
@@ -69,7 +70,16 @@ def _run(work: Path, executables: dict[str, str], cache: Path, arguments: argpar
         return _controller(work, executables, cache, arguments, figures)
     if arguments.what == "start":
         return _start(work, executables, cache, arguments, figures)
-    alone = {"tuning": _tuning, "sizes": _sizes, "replicas": _replicas, "churn": _churn, "nodes": _nodes}[arguments.what]
+    if arguments.what == "scrape" and arguments.every is None:
+        return _scrape(work, executables, cache, arguments, figures)
+    alone = {
+        "tuning": _tuning,
+        "sizes": _sizes,
+        "replicas": _replicas,
+        "churn": _churn,
+        "nodes": _nodes,
+        "scrape": _scrape_churn,
+    }[arguments.what]
     return alone(work, executables, arguments, figures)
 
 
@@ -98,16 +108,31 @@ def _arguments() -> argparse.Namespace:
         help=f"sizes: of the clusters (default {' '.join(sizes.SIZES)})",
     )
     parser.add_argument("--replicas", nargs="+", type=int, default=[1, 2, 3], help="replicas: how many (default 1 2 3)")
-    parser.add_argument("--minutes", type=float, default=60.0, help="churn: how long (default 60)")
+    parser.add_argument("--minutes", type=float, help="churn, scrape --every: how long (default 60, 5)")
     parser.add_argument(
         "--rate",
         type=_checked(churn.parse_rate),
         default=churn.HALF,
         help="churn: pods per second, or half (default), of the greatest rate",
     )
+    plan = scrape.Plan()
+    parser.add_argument("--seconds", type=_positive, default=plan.seconds, help=f"scrape: of each case (default {plan.seconds:g})")
+    parser.add_argument("--every", type=_positive, metavar="SECONDS", help="scrape: each node once in so many seconds, while pods churn")
+    parser.add_argument(
+        "--churn", type=_checked(churn.parse_rate), default=10.0, metavar="RATE", help="scrape --every: as --rate (default 10)"
+    )
     arguments = parser.parse_args()
     arguments.rounds = arguments.rounds or (3 if arguments.what == "nodes" else 1)
+    arguments.minutes = arguments.minutes or (5.0 if arguments.what == "scrape" else 60.0)
     return arguments
+
+
+def _positive(text: str) -> float:
+    """A number above 0."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} seconds cannot be: give a number above 0")
+    return number
 
 
 def _checked(parse: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -201,6 +226,30 @@ def _nodes(work: Path, executables: dict[str, str], arguments: argparse.Namespac
     figures["nodes"] = [{**asdict(timing), "median": timing.median, "met": timing.met} for timing in timings]
     print(f"\n{nodes.table(timings)}")
     return all(timing.met for timing in timings)
+
+
+def _scrape(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    plan = scrape.Plan(arguments.nodes, arguments.pods, arguments.seconds, arguments.rounds)
+    taken: scrape.Taken = {}
+    figures["scrape"] = {"plan": asdict(plan), "rounds": taken}
+    found = scrape.run(work, executables, cache, plan, _say, taken)
+    reached = scrape.ratios(found)
+    figures["scrape"] |= {
+        **asdict(found),
+        "ratios": [
+            {"case": case, "what": goal.title, "ratio": ratio, "goal": str(goal), "met": goal.met(ratio)} for case, goal, ratio in reached
+        ],
+    }
+    print(f"\n{scrape.table(found, plan)}")
+    return scrape.met(found)
+
+
+def _scrape_churn(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    plan = scrape_churn.Plan(arguments.nodes, arguments.pods, arguments.every, arguments.minutes, arguments.churn)
+    found = scrape_churn.run(work, executables, plan, _say)
+    figures["scrape_churn"] = {"plan": asdict(plan), **asdict(found), "met": scrape_churn.met(found)}
+    print(f"\n{scrape_churn.table(found, plan)}")
+    return scrape_churn.met(found)
 
 
 def _say(line: str) -> None:

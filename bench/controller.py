@@ -41,12 +41,13 @@ class Controller:
         kubeconfig: With which it goes to the apiserver.
         stages: What it plays.
         log: What its processes print goes to the end of this file.
+        args: More flags.
     """
 
-    def __init__(self, kubeconfig: Path, stages: Path, log: Path) -> None:
+    def __init__(self, kubeconfig: Path, stages: Path, log: Path, *args: str) -> None:
         self.port = free_port()
         self.log = log
-        self._command = players.kwok_controller(kubeconfig, stages, self.port).command
+        self._command = players.kwok_controller(kubeconfig, stages, self.port, *args).command
         self._popen: subprocess.Popen[bytes] | None = None
         self._began = 0.0
 

@@ -48,11 +48,14 @@ options:
       - kube-scheduler
       - kubectl
       - kwok
+      - metrics-server
+      - prometheus
+      - promtool
   version:
     description:
       - The version, with or without its leading C(v).
-      - The default is V(v1.36.3) for the executables of Kubernetes, V(v3.6.5) for those of etcd and V(v0.8.0)
-        for the Go kwok.
+      - The default is V(v1.36.3) for the executables of Kubernetes, V(v3.6.5) for those of etcd, V(v0.8.0) for the Go kwok, V(v0.9.0) for
+        C(metrics-server) and V(v3.13.5) for C(prometheus) and C(promtool).
     type: str
   state:
     description:
@@ -89,8 +92,9 @@ options:
   mirror:
     description:
       - An HTTP URL that replaces the beginning of the release site's URLs. What follows must be laid out as there, checksums included.
-      - For the executables of Kubernetes it replaces C(https://dl.k8s.io/release), for those of etcd
-        C(https://github.com/etcd-io/etcd/releases/download).
+      - For the executables of Kubernetes it replaces C(https://dl.k8s.io/release), for the others
+        C(https://github.com/PROJECT/releases/download), where C(PROJECT) is C(etcd-io/etcd), C(kubernetes-sigs/kwok),
+        C(kubernetes-sigs/metrics-server) or C(prometheus/prometheus).
     type: str
   cache_dir:
     description:

@@ -52,6 +52,8 @@ options:
     default: 60
 seealso:
   - module: kwok.sim.kwok_stage
+  - module: kwok.sim.kwok_metric
+  - module: kwok.sim.kwok_resource_usage
 """
 
 EXAMPLES = r"""
@@ -82,8 +84,8 @@ executable:
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.target import TARGET_ARGUMENTS, find_target
 from ansible_collections.kwok.sim.plugins.module_utils._kube.apply import AppliedObject
-from ansible_collections.kwok.sim.plugins.module_utils._stages import program
-from ansible_collections.kwok.sim.plugins.module_utils._stages.definitions import reconcile_definitions
+from ansible_collections.kwok.sim.plugins.module_utils._simulation import program
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.definitions import reconcile_definitions
 
 
 def main() -> None:

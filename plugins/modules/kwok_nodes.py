@@ -84,7 +84,11 @@ options:
             type: dict
             default: {}
           annotations:
-            description: Annotations. The module gives C(kwok.x-k8s.io/node=fake), by which controllers know a node as theirs.
+            description:
+              - Annotations. With V(null), one that the module would give is left out.
+              - It gives C(kwok.x-k8s.io/node=fake), by which controllers know a node as theirs, and
+                C(metrics.k8s.io/resource-metrics-path=/metrics/nodes/$(NAME)/metrics/resource), where metrics-server asks for what the
+                node uses.
             type: dict
             default: {}
           taints:

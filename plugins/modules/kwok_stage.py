@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - kwok.sim.attributes
   - kwok.sim.attributes.actiongroup
   - kwok.sim.cluster
+  - kwok.sim.simulation
 attributes:
   check_mode:
     support: full
@@ -29,26 +30,12 @@ attributes:
   idempotent:
     support: full
 options:
-  cluster:
-    description: Name of the cluster.
-    type: str
-    default: kwok
-  state:
-    description:
-      - V(present) - the Stages are there as given.
-      - V(absent) - the Stages of these names are gone. Of O(stages), the names are enough.
-    type: str
-    choices: [present, absent]
-    default: present
   stages:
-    description: Stages as they are written in YAML; C(apiVersion) and C(kind) may be left out.
+    description:
+      - Stages as they are written in YAML; C(apiVersion) and C(kind) may be left out.
+      - With O(state=absent), their names are enough.
     type: list
     elements: dict
-    default: []
-  paths:
-    description: Files on the host with Stages, in YAML, or directories of such files.
-    type: list
-    elements: path
     default: []
   sets:
     description:
@@ -58,29 +45,10 @@ options:
     type: list
     elements: str
     default: []
-  purge:
-    description: With O(state=present), whether Stages that this module applied before and that are not given any more are deleted.
-    type: bool
-    default: false
-  strict:
-    description: Whether the linter's warnings fail the task, too.
-    type: bool
-    default: false
-  executable:
-    description: The C(kwok-controller) to lint with; if omitted, that of the cluster's component C(kwok-controller), or the one on E(PATH).
-    type: path
-  wait:
-    description:
-      - Whether to wait until the controller has taken the Stages.
-      - The Go C(kwok) does not say so; set this to V(false) for it.
-    type: bool
-    default: true
-  wait_timeout:
-    description: Seconds to wait for it.
-    type: int
-    default: 60
 seealso:
   - module: kwok.sim.kwok_crd
+  - module: kwok.sim.kwok_metric
+  - module: kwok.sim.kwok_resource_usage
 """
 
 EXAMPLES = r"""
@@ -174,86 +142,12 @@ executable:
   sample: /home/me/.local/share/kwok-sim/controller/0123456789abcdef/bin/kwok-controller
 """
 
-from dataclasses import asdict
-from typing import Any
-
-from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
-from ansible_collections.kwok.sim.plugins.module_utils._cluster.target import TARGET_ARGUMENTS, Target, find_target
-from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
-from ansible_collections.kwok.sim.plugins.module_utils._kube.apply import AppliedObject
-from ansible_collections.kwok.sim.plugins.module_utils._stages import program
-from ansible_collections.kwok.sim.plugins.module_utils._stages.desired import wanted_stages
-from ansible_collections.kwok.sim.plugins.module_utils._stages.reconcile import reconcile, wait_until_taken
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import STAGES
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.running import run
 
 
 def main() -> None:
-    module = SimModule(
-        {
-            **TARGET_ARGUMENTS,
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "stages": {"type": "list", "elements": "dict", "default": []},
-            "paths": {"type": "list", "elements": "path", "default": []},
-            "sets": {"type": "list", "elements": "str", "default": []},
-            "purge": {"type": "bool", "default": False},
-            "strict": {"type": "bool", "default": False},
-            "executable": {"type": "path"},
-            "wait": {"type": "bool", "default": True},
-            "wait_timeout": {"type": "int", "default": 60},
-        }
-    )
-    with module.errors():
-        params = module.params
-        target = find_target(params)
-        if params["state"] == "present":
-            _present(module, params, target)
-        else:
-            _absent(module, params, target)
-
-
-def _present(module: SimModule, params: dict[str, Any], target: Target) -> None:
-    executable = program.find_program(params["executable"], target.record)
-    wanted = _wanted(params, executable)
-    findings = program.lint(executable, wanted) if wanted else []
-    failing = [finding for finding in findings if params["strict"] or finding.severity == "error"]
-    if failing:
-        raise SimError(
-            "; ".join(str(finding) for finding in failing),
-            remedy="Correct what the message names; nothing has been sent",
-            details={"findings": [asdict(finding) for finding in findings]},
-        )
-    for finding in findings:
-        module.warn(str(finding))
-    results = reconcile(target.kubeconfig, wanted, purge=params["purge"], dry_run=module.check_mode)
-    if params["wait"] and not module.check_mode:
-        wait_until_taken(target.kubeconfig, [stage["metadata"]["name"] for stage in wanted], params["wait_timeout"])
-    module.exit_with_objects(
-        results, stages=[_told(each) for each in results], findings=[asdict(finding) for finding in findings], executable=executable
-    )
-
-
-def _absent(module: SimModule, params: dict[str, Any], target: Target) -> None:
-    # Only what is in a file or a set has to be read by the program; names alone need none.
-    executable = program.find_program(params["executable"], target.record) if params["paths"] or params["sets"] else ""
-    names = [stage["metadata"]["name"] for stage in _wanted(params, executable)]
-    results = reconcile(target.kubeconfig, [], unwanted=names, dry_run=module.check_mode)
-    module.exit_with_objects(results, stages=[_told(each) for each in results], findings=[])
-
-
-def _wanted(params: dict[str, Any], executable: str) -> list[dict[str, Any]]:
-    sources = [(f"stages[{index}]", stage) for index, stage in enumerate(params["stages"])]
-    for path in params["paths"]:
-        sources += [(path, stage) for stage in program.read_stages(executable, path)]
-    for name in params["sets"]:
-        sources += [(f"the set {name}", stage) for stage in program.shipped_stages(executable, [name])]
-    return wanted_stages(sources)
-
-
-def _told(each: AppliedObject) -> dict[str, str]:
-    if not each.changed:
-        return {"name": each.name, "action": "unchanged"}
-    if each.after is None:
-        return {"name": each.name, "action": "deleted"}
-    return {"name": each.name, "action": "updated" if each.before is not None else "created"}
+    run(STAGES)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ ALLOWED = {
     "_kube": ("_errors", "_cluster.component", "_objects"),
     "_cluster": ("_errors", "_files", "_lock", "_artifacts", "_kube", "_runtimes"),
     "_tools": ("_errors", "_artifacts", "_cluster"),
-    "_stages": ("_errors", "_cluster", "_kube"),
+    "_simulation": ("_errors", "_cluster", "_kube"),
     "_population": ("_errors", "_cluster", "_kube", "_objects"),
 }
 
@@ -50,7 +50,8 @@ PURE = (
     "_objects.quantity",
     "_objects.readiness",
     "_objects.summary",
-    "_stages.desired",
+    "_simulation.desired",
+    "_simulation.kinds",
     "_tools.commands",
 )
 IMPURE = {"os", "pathlib", "random", "secrets", "shutil", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib"}

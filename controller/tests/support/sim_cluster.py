@@ -60,14 +60,17 @@ class Cluster:
         path.write_text(json.dumps(document))
         return path
 
+    def executable(self, name: str) -> str:
+        """The path of an executable of the collection's catalogue, which is fetched or built where it is not in the user's cache yet."""
+        return str(_module("kwok_artifact", self.base, name=name)["path"])
+
     def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints."""
-        executable = _module("kwok_artifact", self.base, name="kubectl")["path"]
-        return _run([executable, "--kubeconfig", str(self.kubeconfig), *args], stdin, check)
+        return _run([self.executable("kubectl"), "--kubeconfig", str(self.kubeconfig), *args], stdin, check)
 
     def etcdctl(self, *args: str) -> str:
         """What etcdctl prints."""
-        executable = _module("kwok_artifact", self.base, name="etcdctl")["path"]
+        executable = self.executable("etcdctl")
         pki = self.directory / "pki"
         etcd = f"https://127.0.0.1:{self.component('etcd')['ports']['client']}"
         tls = ["--cacert", str(pki / "etcd-ca.crt"), "--cert", str(pki / "etcd-client.crt"), "--key", str(pki / "etcd-client.key")]

@@ -19,8 +19,11 @@ from .executable import Platform
 KUBERNETES_VERSION = "v1.36.3"
 ETCD_VERSION = "v3.6.5"
 KWOK_VERSION = "v0.8.0"
+METRICS_SERVER_VERSION = "v0.9.0"
+PROMETHEUS_VERSION = "v3.13.5"
 
 _VERSION = re.compile(r"v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?")
+_FOLDED_VERSION = re.compile(r"v0\.([1-9][0-9]*)([0-9]{2})\.(.+)")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,9 @@ class GoBuild:
         staging_prefix: Modules below this prefix that the module requires at exactly v0.0.0 live in its own repository
             and are published apart; ``None``: there are none.
         staging_version: The version under which they are published.
+        tags: Build constraints that are met.
+        folded: The release vX.Y.Z is the module's version v0.(100 X + Y).Z, as Prometheus has it since v3: from v2 on, Go
+            would want the number in the module's path.
     """
 
     module: str
@@ -109,6 +115,19 @@ class GoBuild:
     ldflags: str = "-s -w"
     staging_prefix: str | None = None
     staging_version: str = "v0.{minor}.{patch}{prerelease}"
+    tags: tuple[str, ...] = ()
+    folded: bool = False
+
+    def module_version(self, version: Version) -> str:
+        """The module's version that a release is made from."""
+        return version.format("v0.{major}{minor:02d}.{patch}{prerelease}" if self.folded else "{version}")
+
+    def release_version(self, module_version: str) -> str | None:
+        """The release that a version of the module belongs to; ``None`` if it belongs to none."""
+        if not self.folded:
+            return module_version
+        match = _FOLDED_VERSION.fullmatch(module_version)
+        return f"v{match[1]}.{int(match[2])}.{match[3]}" if match else None
 
 
 @dataclass(frozen=True)
@@ -172,8 +191,39 @@ def _etcd(name: str, module: str) -> Artifact:
     )
 
 
-# The Go kwok, that can stand in for kwok-controller. A release with no checksum file beside the executable is refused, as any
-# download without one is; then it is built.
+def _prometheus(name: str) -> Artifact:
+    return Artifact(
+        name=name,
+        version=PROMETHEUS_VERSION,
+        release=Release(
+            prefix="https://github.com/prometheus/prometheus/releases/download",
+            path="{version}/prometheus-{number}.{os}-{arch}.tar.gz",
+            checksum_path="{version}/sha256sums.txt",
+            platforms=_platforms(
+                "linux-386",
+                "linux-amd64",
+                "linux-arm64",
+                "linux-ppc64le",
+                "linux-riscv64",
+                "linux-s390x",
+                "darwin-amd64",
+                "darwin-arm64",
+            ),
+            member="prometheus-{number}.{os}-{arch}/{name}",
+        ),
+        go_build=GoBuild(
+            module="github.com/prometheus/prometheus",
+            package=f"github.com/prometheus/prometheus/cmd/{name}",
+            ldflags="-s -w -X github.com/prometheus/common/version.Version={number}",
+            # The service discoveries of clouds are most of what there is to compile, and nothing that a simulated cluster has.
+            tags=("remove_all_sd", "enable_kubernetes_sd"),
+            folded=True,
+        ),
+    )
+
+
+# The Go kwok, that can stand in for kwok-controller. Like metrics-server it is released without a checksum file beside the executable: the
+# download is refused, as any without one is, unless a mirror has such a file; then it is built.
 _KWOK = Artifact(
     name="kwok",
     version=KWOK_VERSION,
@@ -190,6 +240,22 @@ _KWOK = Artifact(
     ),
 )
 
+_METRICS_SERVER = Artifact(
+    name="metrics-server",
+    version=METRICS_SERVER_VERSION,
+    release=Release(
+        prefix="https://github.com/kubernetes-sigs/metrics-server/releases/download",
+        path="{version}/{name}-{os}-{arch}",
+        checksum_path="{version}/{name}-{os}-{arch}.sha256",
+        platforms=_SERVER_PLATFORMS | _platforms("linux-arm", "darwin-amd64", "darwin-arm64"),
+    ),
+    go_build=GoBuild(
+        module="sigs.k8s.io/metrics-server",
+        package="sigs.k8s.io/metrics-server/cmd/metrics-server",
+        ldflags="-s -w -X k8s.io/client-go/pkg/version.gitVersion={version}",
+    ),
+)
+
 CATALOGUE: dict[str, Artifact] = {
     artifact.name: artifact
     for artifact in (
@@ -200,6 +266,9 @@ CATALOGUE: dict[str, Artifact] = {
         _kubernetes("kube-scheduler"),
         _kubernetes("kubectl", _CLIENT_PLATFORMS),
         _KWOK,
+        _METRICS_SERVER,
+        _prometheus("prometheus"),
+        _prometheus("promtool"),
     )
 }
 

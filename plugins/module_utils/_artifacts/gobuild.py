@@ -55,7 +55,7 @@ def module_for(wanted: Wanted, go: Path, work: Path, environment: Mapping[str, s
         SourceFailed: The version does not exist, or the proxy cannot be asked.
     """
     build = wanted.artifact.go_build
-    version = str(wanted.version)
+    version = wanted.module_version
     try:
         info = _query(["-json", f"{build.module}@{version}"], go, work, environment, deadline)
     except Failed as error:
@@ -83,13 +83,14 @@ def _explain(wanted: Wanted, error: Failed, go: Path, work: Path, environment: M
     if error.disk_full:
         return _full(wanted, error)
     try:
-        versions = _query(["-versions", "-json", build.module], go, work, environment, deadline).get("Versions", [])
+        listed = _query(["-versions", "-json", build.module], go, work, environment, deadline).get("Versions", [])
     except Failed:
-        versions = []
+        listed = []
+    versions = [version for version in map(build.release_version, listed) if version]
     if not versions or str(wanted.version) in versions:
-        return SourceFailed(f"the Go module proxy does not give {build.module} {wanted.version}: {error}")
+        return SourceFailed(f"the Go module proxy does not give {build.module} {wanted.module_version}: {error}")
     return SourceFailed(
-        f"{wanted.version} does not exist: the Go module proxy has no {build.module} {wanted.version}",
+        f"{wanted.version} does not exist: the Go module proxy has no {build.module} {wanted.module_version}",
         option=wanted.options.version,
         remedy=f"Choose a version that exists, such as {_nearest(str(wanted.version), versions)}",
         missing=True,
@@ -134,6 +135,7 @@ def command_for(build: GoBuild, wanted: Wanted, go: Path, target: Path) -> list[
         "-trimpath",
         "-buildvcs=false",  # the cache may lie in a checkout of something else
         "-v",
+        *(("-tags", ",".join(build.tags)) if build.tags else ()),
         "-ldflags",
         wanted.version.format(build.ldflags),
         "-o",
@@ -174,7 +176,7 @@ def fetch(
     cross = environment_for(wanted.platform, work, environment)
     chooser = Toolchain(wanted, go, toolchains, native, deadline, progress)
     command = chooser.find()
-    progress(f"looking up {build.module} {wanted.version} in the Go module proxy")
+    progress(f"looking up {build.module} {wanted.module_version} in the Go module proxy")
     module = module_for(wanted, command, work, native, deadline)
     command = chooser.find(module.go)
     (work / "go.mod").write_text(module.text, encoding="utf-8")
@@ -191,14 +193,14 @@ def fetch(
     except Failed as error:
         if error.disk_full:
             raise _full(wanted, error) from None
-        raise SourceFailed(f"building {build.package} {wanted.version} failed: {error}") from None
+        raise SourceFailed(f"building {build.package} {wanted.module_version} failed: {error}") from None
     try:
         executable.check(target, wanted.platform)
     except NotExecutable as error:
         raise SourceFailed(f"what was built from {build.package} {error}") from None
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return Fetched(target, digest, f"{build.package}@{wanted.version}")
+    return Fetched(target, digest, f"{build.package}@{wanted.module_version}")
 
 
 class _Reporter:

@@ -82,6 +82,11 @@ class Wanted:
     platform: Platform
     options: OptionNames
 
+    @property
+    def module_version(self) -> str:
+        """The version of the Go module that it is built from."""
+        return self.artifact.go_build.module_version(self.version)
+
     def __str__(self) -> str:
         return f"{self.artifact.name} {self.version} for {self.platform}"
 

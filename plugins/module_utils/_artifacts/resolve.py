@@ -267,7 +267,7 @@ class _Resolution:
                 progress=self._progress,
             )
 
-        return self._fetch("build", f"{build.package}@{self._wanted.version}", fetch)
+        return self._fetch("build", f"{build.package}@{self._wanted.module_version}", fetch)
 
     def _fetch(self, source: Source, origin: str, fetch: Callable[[Path], Fetched]) -> _Found:
         if self._check_mode:

@@ -308,8 +308,9 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
         "requestheader-extra-headers-prefix": "X-Remote-Extra-",
         "proxy-client-cert-file": str(layout.certificate(FRONT_PROXY_CLIENT)),
         "proxy-client-key-file": str(layout.key(FRONT_PROXY_CLIENT)),
-        # No kube-proxy and no pod network: aggregated apiservers are reached at their endpoints.
-        "enable-aggregator-routing": "true",
+        # No kube-proxy and no pod network: an aggregated apiserver is reached at the name of an ExternalName Service, which may be that of
+        # loopback. With routing to endpoints it would have to listen elsewhere: endpoints may not be on loopback.
+        "enable-aggregator-routing": "false",
         # The address is loopback: no endpoint of the Service "kubernetes" that a pod could use.
         "endpoint-reconciler-type": "none",
         "allow-privileged": "true",

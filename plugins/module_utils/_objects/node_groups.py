@@ -28,6 +28,12 @@ GROUP_LABEL = "kwok.sim/node-group"
 _FAKE_ANNOTATION = "kwok.x-k8s.io/node"
 """With the value ``fake``, the Go kwok and kwok-controller take a node for theirs in their usual configuration."""
 
+_ALWAYS_ANNOTATIONS = {
+    _FAKE_ANNOTATION: "fake",
+    # Where metrics-server asks for a node's usage: all nodes may have one address, and then the path has to tell which is meant.
+    "metrics.k8s.io/resource-metrics-path": "/metrics/nodes/$(NAME)/metrics/resource",
+}
+
 _KNOWN = ("NAME", "INDEX", "GROUP", "ZONE", "REGION")
 """What ``$(…)`` may refer to in the template of a group."""
 
@@ -315,7 +321,7 @@ def _pattern(name: str, options: Mapping[str, Any], addresses: Sequence[Address]
         "metadata": {
             "name": "$(NAME)",
             "labels": all_labels,
-            "annotations": {_FAKE_ANNOTATION: "fake", **own["metadata"]["annotations"], RECORD_ANNOTATION: record_of(own)},
+            "annotations": {**_ALWAYS_ANNOTATIONS, **own["metadata"]["annotations"], RECORD_ANNOTATION: record_of(own)},
         },
         "spec": own["spec"],
         "status": {

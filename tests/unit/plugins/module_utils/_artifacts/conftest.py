@@ -216,8 +216,9 @@ case "$1 $2" in
 "env GOVERSION") echo "${FAKE_GO_VERSION:-go1.99.0}"; echo local ;;
 "list -m")
   case "$*" in
+  *-versions*prometheus*) echo '{"Path": "m", "Versions": ["v0.55.1", "v0.305.0", "v0.313.5", "v0.314.0-rc.0", "v2.5.0+incompatible"]}' ;;
   *-versions*) echo '{"Path": "m", "Versions": ["v1.0.0", "v1.36.2", "v1.36.3", "v1.37.0-rc.1"]}' ;;
-  *@v1.36.3|*@v3.6.5) printf '{"GoMod": "%s", "GoVersion": "1.26.0"}' "$FAKE_GOMOD" ;;
+  *@v1.36.3|*@v3.6.5|*@v0.313.5) printf '{"GoMod": "%s", "GoVersion": "1.26.0"}' "$FAKE_GOMOD" ;;
   *) echo "go: ${FAKE_LIST_ERROR:-404 Not Found}" >&2; exit 1 ;;
   esac ;;
 "build "*)

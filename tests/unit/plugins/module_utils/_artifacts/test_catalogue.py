@@ -81,6 +81,24 @@ def test_unknown_name_lists_the_known_ones() -> None:
                 "etcd-v3.6.5-darwin-amd64/etcdctl",
             ),
         ),
+        (
+            "metrics-server",
+            "linux-arm",
+            (
+                "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/metrics-server-linux-arm",
+                "https://github.com/kubernetes-sigs/metrics-server/releases/download/v0.9.0/metrics-server-linux-arm.sha256",
+                None,
+            ),
+        ),
+        (
+            "promtool",
+            "linux-amd64",
+            (
+                "https://github.com/prometheus/prometheus/releases/download/v3.13.5/prometheus-3.13.5.linux-amd64.tar.gz",
+                "https://github.com/prometheus/prometheus/releases/download/v3.13.5/sha256sums.txt",
+                "prometheus-3.13.5.linux-amd64/promtool",
+            ),
+        ),
     ],
 )
 def test_release_urls(name: str, platform: str, expected: tuple[str, str, str | None]) -> None:
@@ -123,3 +141,35 @@ def test_build_flags_and_staging_version_follow_the_version() -> None:
     assert "k8s.io/component-base/version.gitVersion=v1.34.4-rc.0" in flags
     assert "k8s.io/client-go/pkg/version.gitMinor=34" in flags
     assert catalogue.find("etcd").go_build.staging_prefix is None
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "module"),
+    [
+        ("prometheus", "v3.13.5", "v0.313.5"),
+        ("promtool", "v3.5.0", "v0.305.0"),
+        ("prometheus", "v4.0.0-rc.0", "v0.400.0-rc.0"),
+        ("metrics-server", "v0.9.0", "v0.9.0"),
+        ("etcd", "v3.6.5", "v3.6.5"),
+    ],
+)
+def test_a_release_and_its_version_in_the_module_proxy(name: str, release: str, module: str) -> None:
+    assert wanted(name, release).module_version == module
+    assert catalogue.find(name).go_build.release_version(module) == release
+
+
+@pytest.mark.parametrize("module", ["v0.55.1", "v1.8.2", "v2.5.0+incompatible", "v0.0.0"])
+def test_versions_of_prometheus_module_that_are_no_release_of_its_numbering(module: str) -> None:
+    assert catalogue.find("prometheus").go_build.release_version(module) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "flag"),
+    [
+        ("metrics-server", "k8s.io/client-go/pkg/version.gitVersion=v0.9.0"),
+        ("prometheus", "github.com/prometheus/common/version.Version=3.13.5"),
+        ("promtool", "github.com/prometheus/common/version.Version=3.13.5"),
+    ],
+)
+def test_what_is_built_says_its_release(name: str, flag: str) -> None:
+    assert wanted(name).version.format(catalogue.find(name).go_build.ldflags) == f"-s -w -X {flag}"

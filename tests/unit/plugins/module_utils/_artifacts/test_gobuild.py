@@ -80,6 +80,23 @@ def test_etcd_has_no_staging(build: Build, fake_go: dict[str, str]) -> None:
     assert not any(line.startswith("replace") for line in log(fake_go))
 
 
+def test_prometheus_is_asked_for_by_the_version_of_its_module(build: Any, fake_go: dict[str, str]) -> None:
+    fetched = build("promtool", "v3.13.5")
+    assert fetched.url == "github.com/prometheus/prometheus/cmd/promtool@v0.313.5"
+    assert "require github.com/prometheus/prometheus v0.313.5" in log(fake_go)
+    assert "-s -w -X github.com/prometheus/common/version.Version=3.13.5" in log(fake_go)
+    assert "remove_all_sd,enable_kubernetes_sd" in log(fake_go)
+    assert build.said[0] == "looking up github.com/prometheus/prometheus v0.313.5 in the Go module proxy"
+
+
+@pytest.mark.parametrize(("version", "nearest"), [("v3.13.9", "v3.13.5"), ("v3.5.1", "v3.5.0"), ("v2.55.1", "v3.13.5")])
+def test_a_release_of_prometheus_that_does_not_exist(build: Build, version: str, nearest: str) -> None:
+    told = failure(build, name="prometheus", version=version)
+    assert told.missing
+    assert told.reason.startswith(f"{version} does not exist: the Go module proxy has no github.com/prometheus/prometheus v0.")
+    assert told.remedy == f"Choose a version that exists, such as {nearest}"
+
+
 @pytest.mark.parametrize(
     ("version", "nearest"),
     [("v1.36.9", "v1.36.3"), ("v9.9.9", "v1.36.3"), ("v1.0.7", "v1.0.0"), ("v1.37.0", "v1.36.3")],

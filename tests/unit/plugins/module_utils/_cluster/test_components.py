@@ -207,6 +207,11 @@ def test_nothing_is_beyond_loopback_by_default() -> None:
                 assert "://127.0.0.1:" in value, name
 
 
+def test_aggregated_apiservers_may_listen_on_loopback() -> None:
+    """Endpoints may not be on loopback, and with routing to them a Service of the type ExternalName is refused."""
+    assert flags(spec_of(), APISERVER)["enable-aggregator-routing"] == "false"
+
+
 def test_etcd_talks_to_holders_of_its_own_authoritys_certificates_alone() -> None:
     etcd = flags(spec_of(), ETCD)
     for name in ("listen-client-urls", "advertise-client-urls", "listen-peer-urls", "initial-advertise-peer-urls"):

@@ -67,7 +67,10 @@ def test_a_plain_node() -> None:
                 "type": "kwok",
                 GROUP_LABEL: "pool",
             },
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "annotations": {
+                "kwok.x-k8s.io/node": "fake",
+                "metrics.k8s.io/resource-metrics-path": "/metrics/nodes/pool-0/metrics/resource",
+            },
         },
         "spec": {},
         "status": {
@@ -140,6 +143,12 @@ def test_a_template() -> None:
     assert status["conditions"] == [{"type": "Odd", "status": "False", "reason": "Why"}]
     assert status["addresses"] == [{"type": "InternalIP", "address": "10.0.1.0"}, {"type": "Hostname", "address": "pool-2.example"}]
     assert status["nodeInfo"]["kubeletVersion"] == "v1.30.0"
+
+
+def test_annotations_that_every_node_has_give_way() -> None:
+    path, mark = "metrics.k8s.io/resource-metrics-path", "kwok.x-k8s.io/node"
+    annotations = [node["metadata"]["annotations"] for node in nodes(count=2, template={"annotations": {path: "/of/$(NAME)", mark: None}})]
+    assert [(each[path], each[mark]) for each in annotations] == [("/of/pool-0", None), ("/of/pool-1", None)]
 
 
 def test_ipv6() -> None:

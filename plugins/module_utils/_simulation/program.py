@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Asks the program kwok-controller: which CRDs it has, which stages it ships, and what it thinks of others.
+"""Asks the program kwok-controller: which CRDs it has, which objects it ships, and what it thinks of others.
 
 Templates, jq and CEL are compiled where they will be run, by the same code; nothing of it is written twice.
 
@@ -14,13 +14,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .._cluster.record import Record
 from .._errors import SimError
+from .kinds import FAMILIES, Family, Key
 
 PROGRAM = "kwok-controller"
 COMPONENT = "kwok-controller"
@@ -31,22 +32,22 @@ _TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Finding:
-    """What linting found wrong with a stage.
+    """What linting found wrong with an object.
 
     Attributes:
         severity: ``error`` or ``warning``.
-        stage: The stage's name; empty if it has none.
+        subject: Which object; its name is empty if it has none.
         field: Path of the field in the object, such as ``spec.next.statusTemplate``.
         message: What is wrong, and what would be right.
     """
 
     severity: str
-    stage: str
+    subject: Key
     field: str
     message: str
 
     def __str__(self) -> str:
-        where = " ".join(part for part in (f"Stage {self.stage}" if self.stage else "", self.field) if part)
+        where = " ".join(part for part in (str(self.subject) if self.subject.name else "", self.field) if part)
         return f"{where}: {self.message}" if where else self.message
 
 
@@ -85,40 +86,59 @@ def custom_resource_definitions(program: str, kinds: Sequence[str] = ()) -> list
     return _objects(_run([program, "crds", "--output", "json", *chosen]))
 
 
-def shipped_stages(program: str, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The stages of the shipped sets ``names``.
+def shipped_objects(program: str, family: Family, name: str) -> list[dict[str, Any]]:
+    """The objects of the shipped set ``name``.
 
     Raises:
-        SimError: There is no such set, or the program cannot be run.
+        SimError: There is no such set, it is one of other kinds, or the program cannot be run.
     """
-    return _objects(_run([program, "stage", "show", "--output", "json", *names], option="sets")) if names else []
+    return _shown(program, family, name, option="sets")
 
 
-def read_stages(program: str, path: str) -> list[dict[str, Any]]:
-    """The stages of a YAML file or of a directory of such files.
+def read_objects(program: str, family: Family, path: str) -> list[dict[str, Any]]:
+    """The objects of a YAML file or of a directory of such files; those of other kinds are left out.
 
     Raises:
-        SimError: It cannot be read, or holds something else.
+        SimError: It cannot be read, or holds objects of other kinds only.
     """
-    return _objects(_run([program, "stage", "show", "--output", "json", path], option="paths"))
+    return _shown(program, family, path, option="paths")
 
 
-def lint(program: str, stages: Iterable[dict[str, Any]]) -> list[Finding]:
-    """What is wrong with ``stages``, taken together.
+def lint(program: str, family: Family, objects: Sequence[dict[str, Any]]) -> list[Finding]:
+    """What is wrong with ``objects``, taken together.
 
     Raises:
         SimError: The program cannot be run.
     """
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(stages)})
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
     # Its status tells errors from none; what is wrong stands in the answer either way.
-    answer = _run([program, "stage", "lint", "--output", "json", "-"], stdin=text, statuses=(0, 1))
+    answer = _run([program, family.command, "lint", "--output", "json", "-"], stdin=text, statuses=(0, 1))
     try:
-        found = json.loads(answer)
-        return [Finding(item["severity"], item.get("stage") or "", item.get("field") or "", item["message"]) for item in found]
-    except (ValueError, KeyError, TypeError) as error:
+        return [_finding(family, item) for item in json.loads(answer)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SimError(
-            f"{program} stage lint answers what cannot be read: {error}", remedy="Install the version of this collection"
+            f"{program} {family.command} lint answers what cannot be read: {error}", remedy="Install the version of this collection"
         ) from None
+
+
+def _finding(family: Family, item: dict[str, Any]) -> Finding:
+    # Of stages alone, it tells the name as that of the stage.
+    kind = item.get("kind") or family.names[0]
+    subject = Key(kind, item.get("namespace") or "", item.get("name") or item.get(family.command) or "")
+    return Finding(item["severity"], subject, item.get("field") or "", item["message"])
+
+
+def _shown(program: str, family: Family, source: str, *, option: str) -> list[dict[str, Any]]:
+    found = _objects(_run([program, family.command, "show", "--output", "json", source], option=option))
+    siblings = {name for each in FAMILIES if each.command == family.command for name in each.names} - set(family.names)
+    own = [each for each in found if each.get("kind") not in siblings]
+    if found and not own:
+        raise SimError(
+            f"{source} has no {' or '.join(family.names)}, only {', '.join(sorted({str(each['kind']) for each in found}))}",
+            option=option,
+            remedy="Give it to the module for objects of that kind",
+        )
+    return own
 
 
 def _objects(answer: str) -> list[dict[str, Any]]:
