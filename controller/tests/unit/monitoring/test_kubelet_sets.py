@@ -361,6 +361,18 @@ def test_counters_and_histograms_only_rise_and_agree(name: str) -> None:
     assert any(number > 0 for number in last.values())
 
 
+def test_nothing_runs_backwards_between_seconds() -> None:
+    # A sum fell when the share of what is not a whole number yet was counted.
+    world = World(*plain())
+    last: Samples = {}
+    for _ in range(120):
+        world.wait(0.37)
+        families = read_text(world.scrape("kubelet-metrics"))
+        found = samples([family for family in families if family.type in ("counter", "histogram")])
+        assert [series for series, number in found.items() if number < last.get(series, 0)] == []
+        last = found
+
+
 def check_histogram(family: Any) -> None:
     """Buckets as the facts have them, sums that rise to the number of all, which fit the sum."""
     bounds: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
