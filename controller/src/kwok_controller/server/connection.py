@@ -18,8 +18,9 @@ from uvicorn.server import ServerState
 
 from kwok_controller.server.asgi import TLS_EXTENSION, Application
 
-# How long a connection may be without a whole request, and how long a peer may take to read an answer, in seconds.
-IDLE_TIMEOUT = 60.0
+# How long a connection may be without a whole request: as with a kubelet (kubernetes v1.36, pkg/kubelet/server/server.go), longer than the
+# minute between two scrapes; and how long a peer may take to read an answer. In seconds.
+IDLE_TIMEOUT = 90.0
 SEND_TIMEOUT = 30.0
 
 MAX_HEAD = 32 * 1024
@@ -46,6 +47,8 @@ class Connections:
         """`headers` are part of every answer."""
         self._state = ServerState()
         self._state.default_headers = headers
+        # Those without a whole request, in the order in which they came to be so.
+        self._idle: dict[Connection, None] = {}
         # What is wrong with a request is the peer's affair: only failures of the application are logged.
         self._config = Config(
             application,
@@ -63,7 +66,15 @@ class Connections:
 
     def __call__(self) -> Connection:
         """The protocol of a new connection."""
-        return Connection(self._config, self._state)
+        return Connection(self._config, self._state, self._idle)
+
+    def make_room(self) -> bool:
+        """End the connection that has been without a whole request the longest; whether there was one."""
+        connection = next(iter(self._idle), None)
+        if connection is not None:
+            del self._idle[connection]
+            connection.timeout_keep_alive_handler()
+        return connection is not None
 
     def __len__(self) -> int:
         return len(self._state.connections)
@@ -88,8 +99,10 @@ class Connections:
 class Connection(HttpToolsProtocol):
     """A connection whose peer can neither stall it nor fill the memory."""
 
-    def __init__(self, config: Config, state: ServerState) -> None:
+    def __init__(self, config: Config, state: ServerState, idle: dict[Connection, None]) -> None:
+        """`idle` has this connection as long as it is without a whole request."""
         super().__init__(config, state, {})
+        self._idle = idle
         self.lost: asyncio.Future[None] = self.loop.create_future()
         self._deadline: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
@@ -105,6 +118,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         super().connection_lost(exc)
+        self._idle.pop(self, None)
         for timer in (self._deadline, self._sending):
             if timer is not None:
                 timer.cancel()
@@ -154,6 +168,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The request is whole: now it is the application's turn, unless it has answered already."""
         super().on_message_complete()
+        self._idle.pop(self, None)
         if not self.cycle.response_complete and self._deadline is not None:
             self._deadline.cancel()
 
@@ -197,6 +212,8 @@ class Connection(HttpToolsProtocol):
     def _await_request(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        self._idle.pop(self, None)
+        self._idle[self] = None
         self._deadline = self.loop.call_later(IDLE_TIMEOUT, self.timeout_keep_alive_handler)
 
     def _count_head(self, size: int) -> None:

@@ -20,7 +20,9 @@ log = get_logger(__name__)
 Exposition = Callable[[str], tuple[bytes, str]]
 """From an Accept header to a document and its content type (`Metrics.exposition`)."""
 
-MAX_CONNECTIONS = 1000
+MAX_CONNECTIONS = 2000
+"""At once. One more ends the one that has been idle the longest: a scraper may keep one for each node."""
+
 STOP_TIMEOUT = 2.0
 
 _SERVER = f"kwok-controller/{__version__}".encode()
@@ -99,8 +101,11 @@ class Server:
         """
         sockets = listen(self._address)
         connections = Connections(self.application, [(b"server", _SERVER)])
-        limit = self._max_connections
-        listener = Listener(sockets, connections, self._certificate, full=lambda: len(connections) + listener.opening >= limit)
+
+        def full() -> bool:
+            return len(connections) + listener.opening >= self._max_connections and not connections.make_room()
+
+        listener = Listener(sockets, connections, self._certificate, full=full)
         listener.start()
         self._connections, self._listener = connections, listener
         log.info("Serving health and metrics", address=self._address, port=listener.port, https=self._certificate is not None)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import aiohttp
 import pytest
@@ -295,22 +296,52 @@ def test_a_request_beyond_all_bounds_is_refused(run: Run, request_: bytes) -> No
     run(main())
 
 
-def test_connections_are_bounded_in_number(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_connection_too_many_ends_the_one_that_is_idle_the_longest(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "MAX_CONNECTIONS", 3)
 
     async def main() -> None:
         async with serving() as server:
-            url = f"http://127.0.0.1:{server.port}/healthz"
-            idle = []
+            peers = []
             for _ in range(3):
-                idle.append(await asyncio.open_connection("127.0.0.1", server.port))
+                peers.append(await asyncio.open_connection("127.0.0.1", server.port))
                 await asyncio.sleep(0.05)
-            with pytest.raises(aiohttp.ClientError):
-                await get(url)
-            for _, writer in idle:
+            # The first one is used, so the second one is idle for longer.
+            peers[0][1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200 OK" in await peers[0][0].readline()
+            await asyncio.sleep(0.05)
+            assert (await get(f"http://127.0.0.1:{server.port}/healthz"))[0] == 200
+            async with asyncio.timeout(5):
+                assert await peers[1][0].read() == b""
+            for place in (0, 2):
+                peers[place][1].write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                async with asyncio.timeout(5):
+                    assert b"200 OK" in await peers[place][0].read()
+            for _, writer in peers:
                 writer.close()
-            await asyncio.sleep(0.1)
-            assert (await get(url))[0] == 200
+
+    run(main())
+
+
+def test_connections_that_all_wait_for_their_answers_are_bounded_in_number(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_CONNECTIONS", 2)
+
+    async def main() -> None:
+        async with serving() as server:
+            answer = asyncio.Event()
+
+            async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+                await answer.wait()
+                await respond(send, 200, b"late")
+
+            server.routes.add("/slow", slow)
+            url = f"http://127.0.0.1:{server.port}"
+            waiting = [asyncio.create_task(get(f"{url}/slow")) for _ in range(2)]
+            await asyncio.sleep(0.3)
+            with pytest.raises(aiohttp.ClientError):
+                await get(f"{url}/healthz")
+            answer.set()
+            assert [await each for each in waiting] == [(200, "late", ANY)] * 2
+            assert (await get(f"{url}/healthz"))[0] == 200
 
     run(main())
 
