@@ -107,3 +107,8 @@ def test_json_is_yaml(value: Any) -> None:
     assume("\\ud" not in text)  # characters that JSON writes as two
     assert same(load_yaml(text), value)
     assert same(load_yaml(f"k: {text}\n"), {"k": value})
+
+
+def test_of_keys_that_are_one_in_json_the_last_counts() -> None:
+    # Go's YAML takes one or the other, as the order of its maps falls.
+    assert load_yaml('1: a\n"1": b\n') == {"1": "b"}
