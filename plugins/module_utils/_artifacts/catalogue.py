@@ -222,38 +222,39 @@ def _prometheus(name: str) -> Artifact:
     )
 
 
-# The Go kwok, that can stand in for kwok-controller. Like metrics-server it is released without a checksum file beside the executable: the
-# download is refused, as any without one is, unless a mirror has such a file; then it is built.
-_KWOK = Artifact(
-    name="kwok",
-    version=KWOK_VERSION,
-    release=Release(
-        prefix="https://github.com/kubernetes-sigs/kwok/releases/download",
-        path="{version}/{name}-{os}-{arch}",
-        checksum_path="{version}/{name}-{os}-{arch}.sha256",
-        platforms=_platforms("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"),
-    ),
-    go_build=GoBuild(
-        module="sigs.k8s.io/kwok",
-        package="sigs.k8s.io/kwok/cmd/kwok",
-        ldflags="-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={version}",
-    ),
+def _kubernetes_sigs(name: str, version: str, platforms: frozenset[Platform], version_symbol: str) -> Artifact:
+    # Released without a checksum file beside the executable: the download is refused, as any without one is, unless a mirror has such a
+    # file; then it is built.
+    return Artifact(
+        name=name,
+        version=version,
+        release=Release(
+            prefix=f"https://github.com/kubernetes-sigs/{name}/releases/download",
+            path="{version}/{name}-{os}-{arch}",
+            checksum_path="{version}/{name}-{os}-{arch}.sha256",
+            platforms=platforms,
+        ),
+        go_build=GoBuild(
+            module=f"sigs.k8s.io/{name}",
+            package=f"sigs.k8s.io/{name}/cmd/{name}",
+            ldflags=f"-s -w -X {version_symbol}={{version}}",
+        ),
+    )
+
+
+# The Go kwok, that can stand in for kwok-controller.
+_KWOK = _kubernetes_sigs(
+    "kwok",
+    KWOK_VERSION,
+    _platforms("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"),
+    "sigs.k8s.io/kwok/pkg/consts.Version",
 )
 
-_METRICS_SERVER = Artifact(
-    name="metrics-server",
-    version=METRICS_SERVER_VERSION,
-    release=Release(
-        prefix="https://github.com/kubernetes-sigs/metrics-server/releases/download",
-        path="{version}/{name}-{os}-{arch}",
-        checksum_path="{version}/{name}-{os}-{arch}.sha256",
-        platforms=_SERVER_PLATFORMS | _platforms("linux-arm", "darwin-amd64", "darwin-arm64"),
-    ),
-    go_build=GoBuild(
-        module="sigs.k8s.io/metrics-server",
-        package="sigs.k8s.io/metrics-server/cmd/metrics-server",
-        ldflags="-s -w -X k8s.io/client-go/pkg/version.gitVersion={version}",
-    ),
+_METRICS_SERVER = _kubernetes_sigs(
+    "metrics-server",
+    METRICS_SERVER_VERSION,
+    _SERVER_PLATFORMS | _platforms("linux-arm", "darwin-amd64", "darwin-arm64"),
+    "k8s.io/client-go/pkg/version.gitVersion",
 )
 
 CATALOGUE: dict[str, Artifact] = {

@@ -30,17 +30,14 @@ class Checkpoints:
 
     def write(self, node: str, *, last: bool) -> str:
         """See `Notes`. A node that has too much to tell keeps at least what its pods used that are gone."""
-        if last and len(note := self._note(node, whole=True)) <= MAX_NOTE:
-            return note.decode()
-        note = self._note(node)
-        if len(note) <= MAX_NOTE:
-            return note.decode()
+        if last and len(note := _encoded(self._cumulative.checkpoint(node, whole=True))) <= MAX_NOTE:
+            return note
+        checkpoint = self._cumulative.checkpoint(node)
+        note = _encoded(checkpoint)
+        if checkpoint is None or len(note) <= MAX_NOTE:
+            return note
         _log.warning("sums of usages of some pods will begin anew when another controller takes over: there are too many", node=node)
-        return orjson.dumps({**orjson.loads(note), "pods": {}}).decode()
-
-    def _note(self, node: str, *, whole: bool = False) -> bytes:
-        checkpoint = self._cumulative.checkpoint(node, whole=whole)
-        return b"" if checkpoint is None else orjson.dumps(checkpoint)
+        return _encoded({**checkpoint, "pods": {}})
 
     def read(self, node: str, note: str) -> None:
         """See `Notes`. What cannot be read is left out, and said."""
@@ -54,3 +51,7 @@ class Checkpoints:
             self._cumulative.restore(node, checkpoint)
         except (InvalidCheckpoint, orjson.JSONDecodeError) as error:
             _log.warning("sums of usages begin anew", node=node, error=str(error))
+
+
+def _encoded(checkpoint: dict[str, Any] | None) -> str:
+    return "" if checkpoint is None else orjson.dumps(checkpoint).decode()
