@@ -23,7 +23,7 @@ from kwok_controller.kube import connection
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import LEASES, NODES, PODS
 
-from . import players
+from . import players, side_by_side
 from .cluster import Cluster, prepare, running_cluster, settle, token
 from .load import LEASE_NAMESPACE, NAMESPACE, create, node, node_name, pod, ready_nodes, running_pods
 from .peer import build
@@ -402,13 +402,8 @@ def _medians(rounds: Sequence[Figures]) -> Figures:
 
 
 def ratios(found: Found) -> list[tuple[str, Goal, float]]:
-    """Each goal with what is reached in each case; a figure of 0 is too small to have a ratio."""
-    return [
-        (case, goal, goal.ratio(figures))
-        for case, figures in found.cases.items()
-        for goal in GOALS
-        if figures[CONTROLLER][goal.figure] and figures[goal.to][goal.figure]
-    ]
+    """Each goal with what is reached in each case."""
+    return [(case, goal, ratio) for case, figures in found.cases.items() for goal, ratio in side_by_side.ratios(figures, GOALS)]
 
 
 def met(found: Found) -> bool:

@@ -230,10 +230,10 @@ def table(figures: Mapping[str, Figures]) -> str:
     return "\n".join(lines)
 
 
-def ratios(figures: Mapping[str, Figures]) -> list[tuple[Goal, float]]:
+def ratios(figures: Mapping[str, Figures], goals: Sequence[Goal] = GOALS) -> list[tuple[Goal, float]]:
     """Each goal with what is reached, of those players that were measured; a figure of 0 is too small to have a ratio."""
     return [
         (goal, goal.ratio(figures))
-        for goal in GOALS
+        for goal in goals
         if figures.get(CONTROLLER, {}).get(goal.figure) and figures.get(goal.to, {}).get(goal.figure)
     ]

@@ -13,6 +13,7 @@ from kwok_controller.cli.flags import HELP, Flag, Parsed, UsageError, parse, usa
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Document
+    from kwok_controller.api.sets import ShippedSet
 
 
 class Command(NamedTuple):
@@ -134,6 +135,27 @@ def report(findings: Sequence[Finding], parsed: Parsed, subject: str) -> int:
             print(finding)
         note(f"{subject}: {counted(errors, 'error')}, {counted(len(findings) - errors, 'warning')}")
     return 1 if errors or (findings and parsed.values.get("strict")) else 0
+
+
+def print_sets(group: str, sets: Sequence[ShippedSet], parsed: Parsed, what: str) -> None:
+    """Print the sets that ship with the controller as the command line says.
+
+    Args:
+        group: The name before that of the command.
+        sets: All of them.
+        parsed: The command line, with the flag `TEXT_OR_JSON`.
+        what: How the objects of a set are called, in messages and as a field of JSON.
+
+    Raises:
+        UsageError: The command line has an argument.
+    """
+    if parsed.arguments:
+        raise UsageError(f"{group} sets takes no argument {parsed.arguments[0]!r}: {group} show prints the {what} of a set")
+    if parsed.values.get("output") == "json":
+        print_json([{"name": each.name, "kind": each.kind, "about": each.about, what: list(each.objects)} for each in sets])
+    else:
+        for each in sets:
+            print(f"{each.name} ({each.kind})\n  {each.about}\n  {', '.join(each.objects)}")
 
 
 def print_objects(objects: Sequence[Any], output: str | None) -> None:

@@ -24,6 +24,7 @@ from kwok_controller.cli.commands import (
     note_skipped,
     print_json,
     print_objects,
+    print_sets,
     report,
     run_command,
 )
@@ -120,14 +121,7 @@ def main(argv: Sequence[str]) -> int:
 def _sets(parsed: Parsed) -> int:
     from kwok_controller.monitoring.sets import list_sets
 
-    if parsed.arguments:
-        raise UsageError(f"metric sets takes no argument {parsed.arguments[0]!r}: metric show prints the objects of a set")
-    sets = list_sets()
-    if parsed.values.get("output") == "json":
-        print_json([{**each._asdict(), "objects": list(each.objects)} for each in sets])
-        return 0
-    for each in sets:
-        print(f"{each.name} ({each.kind})\n  {each.about}\n  {', '.join(each.objects)}")
+    print_sets("metric", list_sets(), parsed, "objects")
     return 0
 
 

@@ -19,8 +19,8 @@ from kwok_controller.cli.commands import (
     choice,
     counted,
     note_skipped,
-    print_json,
     print_objects,
+    print_sets,
     report,
     run_command,
 )
@@ -55,14 +55,7 @@ def main(argv: Sequence[str]) -> int:
 def _sets(parsed: Parsed) -> int:
     from kwok_controller.stages.sets import list_sets
 
-    if parsed.arguments:
-        raise UsageError(f"stage sets takes no argument {parsed.arguments[0]!r}: stage show prints the stages of a set")
-    sets = list_sets()
-    if parsed.values.get("output") == "json":
-        print_json([{"name": each.name, "kind": each.kind, "about": each.about, "stages": list(each.stages)} for each in sets])
-        return 0
-    for each in sets:
-        print(f"{each.name} ({each.kind})\n  {each.about}\n  {', '.join(each.stages)}")
+    print_sets("stage", list_sets(), parsed, "stages")
     return 0
 
 

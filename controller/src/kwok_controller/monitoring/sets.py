@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kwok_controller.api.load import Document, split_documents
+from kwok_controller.api.sets import ShippedSet, UnknownSet
 from kwok_controller.expressions.yaml import load_yaml
 from kwok_controller.usage import presets
 
@@ -29,39 +30,12 @@ _USAGES: Final = {
 _PREFIX: Final = "usage-"
 
 
-class MonitoringSet(NamedTuple):
-    """A set that ships with the controller.
-
-    Attributes:
-        name: How it is called, such as `usage-ramp`.
-        kind: The kind of its objects.
-        about: What it does, in a sentence or two.
-        objects: The names of its objects, sorted.
-    """
-
-    name: str
-    kind: str
-    about: str
-    objects: tuple[str, ...]
-
-
-class UnknownSet(KeyError):
-    """There is no set of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-    def __str__(self) -> str:
-        return f"{self.name!r} is no set: there are {', '.join(names())}"
-
-
 def names() -> list[str]:
     """What the sets are called."""
     return [*_METRICS, *(f"{_PREFIX}{preset}" for preset in presets.NAMES)]
 
 
-def list_sets() -> list[MonitoringSet]:
+def list_sets() -> list[ShippedSet]:
     """All sets."""
     return [_describe(name) for name in names()]
 
@@ -77,7 +51,7 @@ def documents(name: str) -> list[Document]:
         return [Document(load_yaml(source), name, number) for number, source in enumerate(split_documents(text), 1)]
     if name in names():
         return [Document(presets.preset(name.removeprefix(_PREFIX)), name, 1)]
-    raise UnknownSet(name)
+    raise UnknownSet(name, names())
 
 
 def objects(name: str) -> list[dict[str, Any]]:
@@ -89,7 +63,7 @@ def objects(name: str) -> list[dict[str, Any]]:
     return [document.obj for document in documents(name)]
 
 
-def _describe(name: str) -> MonitoringSet:
+def _describe(name: str) -> ShippedSet:
     found = objects(name)
     about = _METRICS.get(name) or _USAGES[name.removeprefix(_PREFIX)]
-    return MonitoringSet(name, found[0]["kind"], about, tuple(sorted(obj["metadata"]["name"] for obj in found)))
+    return ShippedSet(name, found[0]["kind"], about, tuple(sorted(obj["metadata"]["name"] for obj in found)))

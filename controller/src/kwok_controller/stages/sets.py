@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kwok_controller.api.load import Document, split_documents
+from kwok_controller.api.sets import ShippedSet, UnknownSet
 from kwok_controller.expressions.yaml import load_yaml
 
 _ABOUT: Final = {
@@ -30,39 +31,12 @@ _ABOUT: Final = {
 }
 
 
-class StageSet(NamedTuple):
-    """A set that ships with the controller.
-
-    Attributes:
-        name: How it is called, such as `node-fast`.
-        kind: What it is for; volumes: claims, and the volumes with them.
-        about: What it does, in a sentence or two.
-        stages: The names of its stages, sorted.
-    """
-
-    name: str
-    kind: str
-    about: str
-    stages: tuple[str, ...]
-
-
-class UnknownSet(KeyError):
-    """There is no set of this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-    def __str__(self) -> str:
-        return f"{self.name!r} is no set: there are {', '.join(names())}"
-
-
 def names() -> list[str]:
     """What the sets are called."""
     return list(_ABOUT)
 
 
-def list_sets() -> list[StageSet]:
+def list_sets() -> list[ShippedSet]:
     """All sets."""
     return [_describe(name) for name in _ABOUT]
 
@@ -89,15 +63,15 @@ def objects(name: str) -> list[dict[str, Any]]:
     return [document.obj for document in documents(name)]
 
 
-def _describe(name: str) -> StageSet:
+def _describe(name: str) -> ShippedSet:
     kind, about = _ABOUT[name]
     # A file is named after its stage.
-    return StageSet(name, kind, about, tuple(file.name.removesuffix(".yaml") for file in _files(name)))
+    return ShippedSet(name, kind, about, tuple(file.name.removesuffix(".yaml") for file in _files(name)))
 
 
 def _files(name: str) -> list[Traversable]:
     if name not in _ABOUT:
-        raise UnknownSet(name)
+        raise UnknownSet(name, names())
     kind, _, rest = name.partition("-")
     directory = files("kwok_controller.stages") / "sets" / kind / rest
     return sorted((file for file in directory.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kwok_controller.api import decode
 from kwok_controller.api.metric import Metric
+from kwok_controller.api.sets import UnknownSet
 from kwok_controller.monitoring import sets
 from kwok_controller.monitoring.lint import lint
 from kwok_controller.monitoring.lint_usage import Usage
@@ -50,7 +51,7 @@ def test_the_sets() -> None:
 
 
 def test_a_set_that_there_is_not() -> None:
-    with pytest.raises(sets.UnknownSet, match="'usage-flat' is no set: there are kubelet-metrics-resource, "):
+    with pytest.raises(UnknownSet, match="'usage-flat' is no set: there are kubelet-metrics-resource, "):
         sets.objects("usage-flat")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from kwok_controller.api import decode_stage
 from kwok_controller.api.load import load_documents
+from kwok_controller.api.sets import UnknownSet
 from kwok_controller.stages import sets
 from kwok_controller.stages.lint import lint
 from kwok_controller.stages.rehearse import rehearse
@@ -41,13 +42,13 @@ def test_the_sets() -> None:
     ]
     for each in sets.list_sets():
         stages = [decode_stage(document.obj) for document in sets.documents(each.name)]
-        assert [stage.metadata.name for stage in stages] == list(each.stages)
+        assert [stage.metadata.name for stage in stages] == list(each.objects)
         assert each.kind in {stage.spec.resource_ref.kind for stage in stages}
         assert [document.obj for document in sets.documents(each.name)] == sets.objects(each.name)
 
 
 def test_a_set_that_there_is_not() -> None:
-    with pytest.raises(sets.UnknownSet, match="'pod-slow' is no set: there are node-fast, node-heartbeat"):
+    with pytest.raises(UnknownSet, match="'pod-slow' is no set: there are node-fast, node-heartbeat"):
         sets.objects("pod-slow")
 
 
