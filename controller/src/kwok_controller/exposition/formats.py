@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -121,6 +122,9 @@ def openmetrics_number(value: float) -> str:
 
 NUMBERS: Final[dict[Format, Callable[[float], str]]] = {Format.TEXT: text_number, Format.OPENMETRICS: openmetrics_number}
 """How a format writes numbers."""
+
+REPEATED: Final[dict[Format, Callable[[float], str]]] = {format: lru_cache(maxsize=4096)(write) for format, write in NUMBERS.items()}
+"""The same, for numbers of which many are there again: those of gauges, such as sizes and times of starts, and not of counters."""
 
 COUNTS: Final[dict[Format, Callable[[int], str]]] = {Format.TEXT: lambda count: text_number(float(count)), Format.OPENMETRICS: str}
 """How a format writes the counts of a histogram."""

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from kwok_controller.api.metric import MetricBucket
 from kwok_controller.exposition.failures import Failures, SeriesFailed
-from kwok_controller.exposition.formats import COUNTS, NUMBERS, Format, escape_label, text_number
+from kwok_controller.exposition.formats import COUNTS, NUMBERS, REPEATED, Format, escape_label, text_number
 from kwok_controller.exposition.histogram import MAX_COUNT, Counts, count
 from kwok_controller.exposition.language import Dimension, Expression, Object
 from kwok_controller.expressions.cel import CelError, as_double, as_string
@@ -150,7 +150,7 @@ class Single:
         """As `Series` has it."""
         name, labels, value, counter = self.name, self._labels, self._value, self._counter
         constant, slot, place, evaluate = labels.constant, labels.slot, value.slot, value.evaluate
-        text, written = self._constant[format], NUMBERS[format]
+        text, written = self._constant[format], (NUMBERS if counter else REPEATED)[format]
         for node, pod, container, blocks, values in targets:
             try:
                 block = constant if slot < 0 else blocks[slot]

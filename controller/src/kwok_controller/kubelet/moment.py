@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from kwok_controller.kubelet.packing import Object
 from kwok_controller.usage.evaluate import Evaluator
 from kwok_controller.usage.pods import containers_of
-from kwok_controller.usage.selection import Selection
 
 _ALL: Final = ""
 
@@ -34,22 +33,17 @@ class Momentary:
 
     Args:
         evaluator: where they are from.
-        selection: what it evaluates.
         pods: those on the node of a name.
-        failures: how many evaluations have failed so far: what fails is tried again, so that it is told again.
     """
 
-    def __init__(
-        self, evaluator: Evaluator, selection: Selection, pods: Callable[[str], Iterable[Object]], failures: Callable[[], int]
-    ) -> None:
+    def __init__(self, evaluator: Evaluator, pods: Callable[[str], Iterable[Object]]) -> None:
         self._evaluator = evaluator
-        self._selection = selection
+        self._selection = evaluator.selection
         self._pods = pods
-        self._failures = failures
         # By resource, namespace, name of the pod and name of the container, which is empty for the whole pod.
         self._values: dict[tuple[str, str, str, str], float] = {}
         self._steady: dict[tuple[str, str], _Steady] = {}
-        self._usages = selection.version
+        self._usages = evaluator.selection.version
         self._node: _Version = ("", "")
 
     def begin(self, node: Object) -> None:
@@ -98,9 +92,10 @@ class Momentary:
                 return value
         else:
             known = None
-        failures = self._failures()
+        failures = self._evaluator.failures
         value = self._evaluator.container(resource, pod, container, now_ns)
-        if version[1] and self._node[1] and failures == self._failures():
+        # What fails is tried again, so that it is told again.
+        if version[1] and self._node[1] and failures == self._evaluator.failures:
             _, rate = self._evaluator.rate(resource, pod, container)
             if rate.steady:
                 if known is None:

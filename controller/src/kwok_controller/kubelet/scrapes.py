@@ -22,7 +22,6 @@ from kwok_controller.simulation.clock import Clock
 from kwok_controller.usage.cumulative import Cumulative
 from kwok_controller.usage.evaluate import Evaluator
 from kwok_controller.usage.functions import metric_functions
-from kwok_controller.usage.rates import Problem
 from kwok_controller.usage.selection import Selection
 from kwok_controller.usage.traces import Trace
 
@@ -62,11 +61,10 @@ class Scrapes:
         self._now_ns = clock.now_ns()
         self.store = Store(pod_gone=self._pod_gone, node_gone=self._node_gone, decoded=decoded)
         selection = Selection()
-        self._failures = 0
-        evaluator = Evaluator(selection, self.store, seed=seed, traces=traces, report=self._usage_failed)
+        evaluator = Evaluator(selection, self.store, seed=seed, traces=traces, report=lambda problem: self.sources.usage_failed(problem))
         self._cumulative = Cumulative(evaluator)
         self.checkpoints = Checkpoints(self._cumulative)
-        self._momentary = Momentary(evaluator, selection, self.store.pods, lambda: self._failures)
+        self._momentary = Momentary(evaluator, self.store.pods)
         functions = metric_functions(self._momentary, self._cumulative, self.store, self._now)
         compile = compiler(functions, now=self._now, random=Random(seed).random)
         self.sources = Sources(
@@ -107,10 +105,6 @@ class Scrapes:
 
     def _now(self) -> int:
         return self._now_ns
-
-    def _usage_failed(self, problem: Problem) -> None:
-        self._failures += 1
-        self.sources.usage_failed(problem)
 
     def _pod_gone(self, pod: Object) -> None:
         self._cumulative.forget_pod(pod)

@@ -126,6 +126,7 @@ class Store:
         self._fresh: dict[_Kept, None] = {}
         # Nodes that have something decoded, those that were used last at the end; and how many objects that is in all.
         self._in_use: dict[str, None] = {}
+        self._last_used = ""
         self._decoded = 0
         self._unseen: dict[ObservedKind, set[Key]] = {}
 
@@ -302,9 +303,12 @@ class Store:
         decoded = node.decoded
         if decoded is None:
             decoded = node.decoded = _Decoded()
+        elif name == self._last_used:
+            return decoded
         else:
             del self._in_use[name]
         self._in_use[name] = None
+        self._last_used = name
         return decoded
 
     def _disuse(self, name: str, node: _Node) -> None:

@@ -18,7 +18,7 @@ from kwok_controller.expressions.gotemplate.gotime import RFC3339_NANO, GoTime
 from kwok_controller.kubelet.packing import Object
 from kwok_controller.usage.amounts import amount
 from kwok_controller.usage.functions import Usages
-from kwok_controller.usage.pods import containers_of, has_ended, run_of
+from kwok_controller.usage.pods import containers_of, is_running, run_of
 
 _NANO: Final = 10**9
 _OVER: Final = ("Succeeded", "Failed")
@@ -58,7 +58,7 @@ class Summaries:
             "containers": [
                 self._container(pod, container["name"], time, now_ns)
                 for container in containers_of(pod)
-                if not has_ended(pod, container["name"])
+                if is_running(pod, container["name"])
             ],
             "cpu": _cpu(time, usages.pod("cpu", pod, now_ns), cumulative.pod("cpu", pod, now_ns)),
             "memory": _memory(time, usages.pod("memory", pod, now_ns)),

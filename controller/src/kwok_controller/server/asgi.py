@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -80,11 +82,16 @@ async def respond(
     fields = [
         (b"content-type", content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(body)),
-        (b"date", formatdate(usegmt=True).encode()),
+        (b"date", _date(int(time.time()))),
         *(headers or ()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
 
 
 async def respond_not_found(send: Send) -> None:

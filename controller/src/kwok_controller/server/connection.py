@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import cast
+from typing import Any, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -96,6 +96,64 @@ class Connections:
         await asyncio.gather(*self._state.tasks, return_exceptions=True)
 
 
+class _Joining(asyncio.Transport):
+    """Sends the head of an answer with the beginning of its body: uvicorn writes the one after the other, each a call to the system."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        """What is sent goes to `transport`."""
+        super().__init__()
+        self._to = transport
+        self._head: bytes | None = None
+        self._begun = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Send data; what an answer begins with is kept until there is more of it."""
+        if not self._begun:
+            self._head, self._begun = bytes(data), True
+        elif self._head is not None:
+            head, self._head = self._head, None
+            self._to.write(b"".join((head, data)))
+        else:
+            self._to.write(data)
+
+    def flush(self) -> None:
+        """The answer is whole: send what is kept."""
+        self._begun = False
+        if self._head is not None:
+            head, self._head = self._head, None
+            self._to.write(head)
+
+    def close(self) -> None:
+        """Close it when all is sent."""
+        self.flush()
+        self._to.close()
+
+    def abort(self) -> None:
+        """Close it at once."""
+        self._head = None
+        self._to.abort()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._to.is_closing()
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be sent."""
+        return self._to.get_write_buffer_size() + len(self._head or b"")
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport knows of the connection."""
+        return self._to.get_extra_info(name, default)
+
+    def pause_reading(self) -> None:
+        """Take no more in."""
+        self._to.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on."""
+        self._to.resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """A connection whose peer can neither stall it nor fill the memory."""
 
@@ -103,6 +161,7 @@ class Connection(HttpToolsProtocol):
         """`idle` has this connection as long as it is without a whole request."""
         super().__init__(config, state, {})
         self._idle = idle
+        self._answers: _Joining
         self.lost: asyncio.Future[None] = self.loop.create_future()
         self._deadline: asyncio.TimerHandle | None = None
         self._sending: asyncio.TimerHandle | None = None
@@ -112,7 +171,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first request is awaited."""
-        super().connection_made(transport)
+        self._answers = _Joining(transport)
+        super().connection_made(self._answers)
         self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -174,6 +234,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The next request is awaited, or a peer who reads the last of this answer and closes."""
+        self._answers.flush()
         waiting = bool(self.pipeline)
         super().on_response_complete()
         # uvicorn's own timer begins anew with each byte of the next request.

@@ -21,7 +21,7 @@ runs used that are over, and what was summed up before a usage, or the pod that 
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from kwok_controller.api.usage import ResourceUsageValue
 from kwok_controller.usage.evaluate import Evaluator
@@ -44,6 +44,20 @@ class InvalidCheckpoint(ValueError):
     """What is no checkpoint."""
 
 
+class _Pace(NamedTuple):
+    """A usage that stays: as long as the pod, its node and the usages do, and the container runs.
+
+    Attributes:
+        nanos: of it, in 10⁻⁹.
+        usages: version of the selection.
+        node: version of the node.
+    """
+
+    nanos: int
+    usages: int
+    node: str
+
+
 class _Total:
     """What a container has used of a resource.
 
@@ -53,9 +67,10 @@ class _Total:
         again: whether who begins anew comes to the same.
         usage: by what it was summed up last; of one that is restored, its fingerprint.
         version: of the pod, then.
+        pace: what is added for each nanosecond, in 10⁻¹⁸; None: this has to be found out.
     """
 
-    __slots__ = ("again", "at_ns", "sum", "usage", "version")
+    __slots__ = ("again", "at_ns", "pace", "sum", "usage", "version")
 
     def __init__(self, at_ns: int, sum: int, *, again: bool = True) -> None:
         self.at_ns = at_ns
@@ -63,6 +78,7 @@ class _Total:
         self.again = again
         self.usage: ResourceUsageValue | str | None = None
         self.version: Any = None
+        self.pace: _Pace | None = None
 
     def by(self, usage: ResourceUsageValue | None, version: Any, *, looks_at_pod: bool, new: bool) -> None:
         """What follows is summed up by `usage`. `new`: nothing has been yet."""
@@ -227,7 +243,9 @@ class Cumulative:
         self._pods |= node.pods
 
     def _pod(self, resource: str, node: Object, pod: Object, now_ns: int) -> int:
-        present = sum(self._container(resource, node, pod, container, now_ns) for container in containers_of(pod))
+        present = 0
+        for container in containers_of(pod):
+            present += self._container(resource, node, pod, container, now_ns)
         known = self._pods.get(_key(pod))
         return present if known is None else present + known.retired.get(resource, 0)
 
@@ -237,6 +255,13 @@ class Cumulative:
         if known is None:
             return 0
         total = known.totals.get(resource)
+        if total is not None and (pace := total.pace) is not None:
+            if pace.usages == self._evaluator.selection.version and pace.node == node["metadata"].get("resourceVersion"):
+                if now_ns > total.at_ns:
+                    total.sum += pace.nanos * (now_ns - total.at_ns)
+                    total.at_ns = now_ns
+                return total.sum
+            total.pace = None
         if run.start_ns is not None:
             if total is None:
                 total = known.totals[resource] = _Total(run.start_ns, 0)
@@ -247,7 +272,11 @@ class Cumulative:
                 looks_at_pod, new = rate.program is not None, total.at_ns == run.start_ns
                 total.by(usage, self._pods[_key(pod)].version, looks_at_pod=looks_at_pod, new=new)
                 if entry is not None:
-                    total.sum += self._integral(entry, rate, (resource, node, pod, container), run.start_ns, total.at_ns, until_ns)
+                    whose, failures = (resource, node, pod, container), self._evaluator.failures
+                    total.sum += self._integral(entry, rate, whose, run.start_ns, total.at_ns, until_ns)
+                    # What fails is tried again, so that it is told again.
+                    if rate.steady and run.end_ns is None and failures == self._evaluator.failures:
+                        total.pace = self._pace(entry, rate, whose, until_ns)
                 total.at_ns = until_ns
         return 0 if total is None else total.sum
 
@@ -261,6 +290,8 @@ class Cumulative:
             known.version = version
             for each in known.containers.values():
                 each.run = None
+                for total in each.totals.values():
+                    total.pace = None
         container = None if known is None else known.containers.get(name)
         if container is not None and container.run is not None:
             return container, container.run
@@ -281,6 +312,14 @@ class Cumulative:
             container = known.containers[name] = _Container(run.restarts)
         container.run = run
         return container, run
+
+    def _pace(self, entry: Entry, rate: Rate, whose: tuple[str, Object, Object, Object], now_ns: int) -> _Pace | None:
+        """That of a container; None where objects have no versions by which to know that they have changed."""
+        _resource, node, pod, _container = whose
+        version = node["metadata"].get("resourceVersion")
+        if not (version and pod["metadata"].get("resourceVersion")):
+            return None
+        return _Pace(_nanos(self._evaluator.value(entry, rate, *whose, now_ns)), self._evaluator.selection.version, version)
 
     def _integral(
         self, entry: Entry, rate: Rate, whose: tuple[str, Object, Object, Object], start_ns: int, from_ns: int, until_ns: int

@@ -3,8 +3,8 @@
 
 """What containers, pods and nodes use at a moment (kwok v0.8.0, `pkg/kwok/server/metrics_resource_usage.go`).
 
-Where this differs: less than nothing counts as nothing; a container that has ended uses nothing, though its pod is still there; expressions
-are compiled once; and one whose expression needs a usage that needs its own is told so instead of going round for ever.
+Where this differs: less than nothing counts as nothing; a container that has not been started or has ended uses nothing; expressions are
+compiled once; and one whose expression needs a usage that needs its own is told so instead of going round for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from kwok_controller.expressions.cel import CelError, CelRuntimeError, CelSyntaxError, ProgramOver, as_double, compile_cel_over
 from kwok_controller.usage.functions import usage_forms
 from kwok_controller.usage.patterns import Moment, pattern_functions
-from kwok_controller.usage.pods import Object, container_of, containers_of, has_ended, node_of
+from kwok_controller.usage.pods import Object, container_of, containers_of, is_running, node_of
 from kwok_controller.usage.rates import VARIABLES, Problem, Rate, check_amount, compile_rate, path_of, path_of_error
 from kwok_controller.usage.selection import Entry, Selection
 from kwok_controller.usage.traces import Trace
@@ -45,6 +45,11 @@ class Evaluator:
         seed: of what looks like chance.
         traces: for the function `Trace`, by name.
         report: told of each usage that counts 0 because it is wrong: once of one that cannot be compiled, each time of one that fails.
+
+    Attributes:
+        world: the nodes and pods.
+        selection: what counts for whom.
+        failures: how often it was told so.
     """
 
     def __init__(
@@ -57,13 +62,14 @@ class Evaluator:
         report: Callable[[Problem], None] = lambda problem: None,
     ) -> None:
         self.world = world
-        self._selection = selection
-        self._report = report
+        self.selection = selection
+        self.failures = 0
+        self._tell = report
         self._moment = Moment(seed)
         self._functions = {**pattern_functions(self._moment, traces or {}), "Usage": usage_forms(self, self._moment.now)}
         self._programs: dict[str, ProgramOver | CelSyntaxError] = {}
         self._rates: dict[Entry, dict[str, Rate]] = {}
-        self._version = selection.version
+        self._usages = selection.version
         self._evaluating: list[str] = []
 
     def container(self, resource: str, pod: Object, container: str, now_ns: int) -> float:
@@ -87,11 +93,11 @@ class Evaluator:
         A rate that cannot be compiled is reported, once, and is one of nothing from then on.
         """
         metadata = pod["metadata"]
-        entry = self._selection.find(metadata.get("namespace", ""), metadata["name"], metadata.get("labels") or {}, container)
+        entry = self.selection.find(metadata.get("namespace", ""), metadata["name"], metadata.get("labels") or {}, container)
         if entry is None:
             return None, _NOTHING
-        if self._version != self._selection.version:
-            self._version = self._selection.version
+        if self._usages != self.selection.version:
+            self._usages = self.selection.version
             self._rates.clear()
         rates = self._rates.get(entry)
         if rates is None:
@@ -134,7 +140,7 @@ class Evaluator:
     def _present(self, resource: str, node: Object, pod: Object, container: Object, now_ns: int) -> float:
         name = container.get("name", "")
         entry, rate = self.rate(resource, pod, name)
-        if entry is None or has_ended(pod, name):
+        if entry is None or not is_running(pod, name):
             return 0.0
         return self.value(entry, rate, resource, node, pod, container, now_ns)
 
@@ -148,6 +154,10 @@ class Evaluator:
         except CelError as error:
             self._report(Problem(entry.subject, path_of_error(path, usage), str(error)))
             return _NOTHING
+
+    def _report(self, problem: Problem) -> None:
+        self.failures += 1
+        self._tell(problem)
 
     def compile(self, source: str) -> ProgramOver:
         """Compiles the expression of a usage, once.

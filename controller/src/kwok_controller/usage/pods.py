@@ -44,7 +44,10 @@ def containers_of(pod: Object) -> list[Object]:
 
 def container_of(pod: Object, name: str) -> Object | None:
     """The container of a name."""
-    return next((container for container in containers_of(pod) if container.get("name") == name), None)
+    for container in containers_of(pod):
+        if container.get("name") == name:
+            return container
+    return None
 
 
 def run_of(pod: Object, container: str) -> Run:
@@ -68,15 +71,16 @@ def run_of(pod: Object, container: str) -> Run:
     return Run(_time(_map(state.get("running")).get("startedAt")), None, restarts)
 
 
-def has_ended(pod: Object, container: str) -> bool:
-    """Whether a container has ended, and is not about to be started again: by its own status, or as its pod has."""
+def is_running(pod: Object, container: str) -> bool:
+    """Whether a container runs: by its own status, or else as its pod does. One of a pod without a status does."""
     status = pod.get("status")
-    if type(status) is not dict:
-        return False
-    if status.get("phase") in _ENDED:
+    if type(status) is not dict or not status:
         return True
-    own = _status_of(status, container)
-    return own is not None and "terminated" in _map(own.get("state"))
+    phase = status.get("phase")
+    if phase in _ENDED:
+        return False
+    state = _map((_status_of(status, container) or {}).get("state"))
+    return "running" in state if state else phase == "Running"
 
 
 def _status_of(status: dict[str, Any], container: str) -> dict[str, Any] | None:

@@ -231,6 +231,24 @@ def test_what_an_expression_uses() -> None:
     assert program.source.startswith("pod.Usage")
 
 
+@pytest.mark.parametrize("call", ["pod.Usage({})", "pod.Usage({}, container.name)", "node.Usage({})", "pod.Fails({})"])
+@pytest.mark.parametrize("container", [CONTAINER, {}, {"name": 3}, {"name": None}, None, []])
+@pytest.mark.parametrize("pod", [POD, None, []])
+def test_a_call_of_variables_and_texts_gives_what_it_gives_in_another_form(call: str, container: Any, pod: Any) -> None:
+    def outcome(source: str) -> Any:
+        try:
+            return compiled(source)(NODE, pod, container, None)
+        except CelEvaluationError as error:
+            return str(error)
+
+    # An argument that is the result of something is evaluated as any expression is.
+    assert outcome(call.format('"cpu"')) == outcome(call.format('"c" + "pu"'))
+
+
+def test_a_variable_of_a_macro_hides_the_one_that_is_declared() -> None:
+    assert evaluate("pod.spec.containers.map(container, container.ImageOf())", container={"image": "other"}) == ["none"]
+
+
 def test_limits_hold() -> None:
     with pytest.raises(CelLimitError):
         compiled("extra.all(x, extra.all(y, x >= 0))", Limits(steps=1000))(None, None, None, list(range(100)))

@@ -13,7 +13,7 @@ import pytest
 
 from kwok_controller.api.errors import InvalidFile
 from kwok_controller.monitoring.scraped import default_node, default_pod, read_node, read_pods
-from kwok_controller.usage.pods import has_ended, run_of
+from kwok_controller.usage.pods import is_running, run_of
 
 CREATED = "2026-01-01T00:00:00Z"
 START_NS = 1_767_225_600 * 10**9
@@ -58,7 +58,7 @@ def test_pods_without_a_status_run_since_they_were_created(tmp_path: Path) -> No
 def test_a_status_is_kept(tmp_path: Path) -> None:
     (made,), _ = read_pods([write(tmp_path, pod(status={"phase": "Succeeded"}))], "n1", CREATED)
     assert made["status"] == {"phase": "Succeeded"}
-    assert has_ended(made, "app")
+    assert not is_running(made, "app")
 
 
 def test_pods_of_other_nodes_are_left_out(tmp_path: Path) -> None:

@@ -193,6 +193,49 @@ def test_a_connection_that_is_idle_after_an_answer_is_closed(run: Run, monkeypat
     run(main())
 
 
+class _Recorded(asyncio.Transport):
+    """A transport that notes each write."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.writes.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def resume_reading(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("method", "status", "body"), [("GET", 200, b"x" * 100_000), ("HEAD", 200, b"xyz"), ("GET", 404, b"")])
+def test_an_answer_is_written_at_once(run: Run, method: str, status: int, body: bytes) -> None:
+    async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await respond(send, status, body)
+
+    async def main() -> None:
+        transport, protocol = _Recorded(), connection.Connections(application, [])()
+        protocol.connection_made(transport)
+        for _ in range(2):
+            protocol.data_received(f"{method} / HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            await asyncio.sleep(0.01)
+        first, second = transport.writes
+        assert first.startswith(f"HTTP/1.1 {status} ".encode())
+        assert first.endswith(b"\r\n\r\n" + (b"" if method == "HEAD" else body))
+        assert second.endswith(b"\r\n\r\n" + (b"" if method == "HEAD" else body))
+        protocol.connection_lost(None)
+
+    run(main())
+
+
 def test_requests_follow_each_other_on_one_connection(run: Run) -> None:
     request_ = b"GET /healthz?verbose HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
 

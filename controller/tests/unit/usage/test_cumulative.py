@@ -39,11 +39,15 @@ def expressed(expression: str) -> dict[str, Any]:
     return {"usage": {"cpu": {"expression": expression}}}
 
 
-def prepared(expression: str, pods: list[dict[str, Any]]) -> Small:
-    world = Small()
+def ruled(expression: str) -> ClusterResourceUsage:
     made = decode({"kind": "ClusterResourceUsage", "metadata": {"name": "all"}, "spec": {"usages": [expressed(expression)]}})
     assert isinstance(made, ClusterResourceUsage)
-    world.selection.put(made)
+    return made
+
+
+def prepared(expression: str, pods: list[dict[str, Any]]) -> Small:
+    world = Small()
+    world.selection.put(ruled(expression))
     world.present = pods
     return world
 
@@ -382,3 +386,46 @@ def test_a_pod_is_known_by_its_version_however_often_it_is_decoded() -> None:
     again["metadata"]["resourceVersion"] = "2"
     again["status"]["containerStatuses"][0] |= {"restartCount": 1, "state": {"running": {"startedAt": text_of(START + 15 * SECOND)}}}
     assert cumulative.container("cpu", again, "main", START + 30 * SECOND) == 15.0
+
+
+@settings(max_examples=50)
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(["nothing", "usage", "pod", "node"]), st.integers(1, 10**11)), max_size=8),
+    sources=st.lists(st.sampled_from(["0.5", *(f'Quantity({of}.metadata.labels["share"])' for of in ("node", "pod"))]), min_size=1),
+)
+def test_a_pace_that_is_known_by_versions_gives_the_same_sums(steps: list[tuple[str, int]], sources: list[str]) -> None:
+    sums: dict[bool, list[float]] = {}
+    for versions in (True, False):
+        pod = one_pod()
+        pod["metadata"]["labels"] = {"share": "100m"}
+        world = prepared(sources[0], [pod])
+        world.nodes["n"]["metadata"]["labels"] = {"share": "2"}
+        if versions:
+            world.nodes["n"]["metadata"]["resourceVersion"] = "0"
+        cumulative, at = Cumulative(world.evaluator()), START
+        found = sums[versions] = []
+        for number, (change, after) in enumerate(steps):
+            if change == "usage":
+                world.selection.put(ruled(sources[number % len(sources)]))
+            elif change == "pod":
+                pod["metadata"] |= {"labels": {"share": str(number)}, "resourceVersion": f"1{number}"}
+            elif change == "node":
+                world.nodes["n"]["metadata"]["labels"] = {"share": str(number)}
+                if versions:
+                    world.nodes["n"]["metadata"]["resourceVersion"] = f"1{number}"
+            at += after
+            found += [cumulative.container("cpu", pod, "main", at), cumulative.node("cpu", "n", at)]
+        assert world.problems == []
+
+    assert sums[True] == sums[False]
+
+
+def test_a_steady_usage_that_fails_is_told_each_time() -> None:
+    pod = one_pod()
+    world = prepared('Quantity(pod.metadata.labels["share"])', [pod])
+    world.nodes["n"]["metadata"]["resourceVersion"] = "1"
+    cumulative = Cumulative(world.evaluator())
+
+    for asked in range(1, 4):
+        assert cumulative.pod("cpu", pod, START + asked * SECOND) == 0
+        assert len(world.problems) == asked

@@ -13,7 +13,7 @@ import pytest
 from kwok_controller.expressions.cel import compile_cel_over
 from kwok_controller.usage.cumulative import Cumulative
 from kwok_controller.usage.functions import metric_functions
-from kwok_controller.usage.pods import Run, has_ended, run_of
+from kwok_controller.usage.pods import Run, is_running, run_of
 from kwok_controller.usage.rates import VARIABLES
 
 from .conftest import SECOND, START, MakePod, MakeUsage, Small, text_of
@@ -60,7 +60,7 @@ def test_what_is_not_there_uses_nothing(world: Small, usage: MakeUsage, pod: Mak
     assert world.problems == []
 
 
-def test_what_has_ended_uses_nothing(world: Small, usage: MakeUsage, pod: MakePod) -> None:
+def test_what_does_not_run_uses_nothing(world: Small, usage: MakeUsage, pod: MakePod) -> None:
     world.selection.put(usage("all", fixed("1"), expressed("1", "side")))
     evaluator = world.evaluator()
     half = pod(containers=("main", "side"))
@@ -69,8 +69,12 @@ def test_what_has_ended_uses_nothing(world: Small, usage: MakeUsage, pod: MakePo
     done["status"]["phase"] = "Succeeded"
     bare = pod("bare")
     del bare["status"]
+    pending = pod("pending")
+    pending["status"] = {"phase": "Pending"}
+    again = pod("again")
+    again["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
 
-    assert [evaluator.pod("cpu", each, START) for each in (half, done, bare)] == [1.0, 0.0, 1.0]
+    assert [evaluator.pod("cpu", each, START) for each in (half, done, bare, pending, again)] == [1.0, 0.0, 1.0, 0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -237,29 +241,29 @@ A, B = text_of(START), text_of(START + SECOND)
 
 
 @pytest.mark.parametrize(
-    ("status", "run", "ended"),
+    ("status", "run", "running"),
     [
-        (None, Run(None, None, 0), False),
+        (None, Run(None, None, 0), True),
         ({"phase": "Pending"}, Run(None, None, 0), False),
-        ({"phase": "Running", "startTime": A}, Run(START, None, 0), False),
-        ({"phase": "Failed", "startTime": A}, Run(None, None, 0), True),
+        ({"phase": "Running", "startTime": A}, Run(START, None, 0), True),
+        ({"phase": "Failed", "startTime": A}, Run(None, None, 0), False),
         (
             {"containerStatuses": [{"name": "main", "state": {"running": {"startedAt": B}}, "restartCount": 2}]},
             Run(START + SECOND, None, 2),
-            False,
+            True,
         ),
         ({"containerStatuses": [{"name": "main", "state": {"waiting": {"reason": "x"}}, "restartCount": 2}]}, Run(None, None, 2), False),
         (
             {"containerStatuses": [{"name": "main", "state": {"terminated": {"startedAt": A, "finishedAt": B}}}]},
             Run(START, START + SECOND, 0),
-            True,
+            False,
         ),
-        ({"containerStatuses": [{"name": "main", "state": {"terminated": {"startedAt": A}}}]}, Run(START, START, 0), True),
-        ({"phase": "Running", "startTime": A, "containerStatuses": [{"name": "side"}]}, Run(START, None, 0), False),
-        ({"phase": "Running", "startTime": "x", "containerStatuses": "x"}, Run(None, None, 0), False),
+        ({"containerStatuses": [{"name": "main", "state": {"terminated": {"startedAt": A}}}]}, Run(START, START, 0), False),
+        ({"phase": "Running", "startTime": A, "containerStatuses": [{"name": "side"}]}, Run(START, None, 0), True),
+        ({"phase": "Running", "startTime": "x", "containerStatuses": "x"}, Run(None, None, 0), True),
         ({"containerStatuses": [None, {"name": "main", "state": 3, "restartCount": "x"}]}, Run(None, None, 0), False),
     ],
 )
-def test_when_a_container_ran(status: Any, run: Run, ended: bool) -> None:
+def test_when_a_container_ran(status: Any, run: Run, running: bool) -> None:
     one = {"metadata": {"name": "p"}, "status": status}
-    assert (run_of(one, "main"), has_ended(one, "main")) == (run, ended)
+    assert (run_of(one, "main"), is_running(one, "main")) == (run, running)

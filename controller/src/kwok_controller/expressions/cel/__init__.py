@@ -28,13 +28,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kwok_controller.expressions.cel.convert import as_bool, as_double, as_duration_ns, as_int64, as_string
+from kwok_controller.expressions.cel.direct import NOT_DIRECT
 from kwok_controller.expressions.cel.errors import CelError, CelEvaluationError, CelLimitError, CelRuntimeError, CelSyntaxError
 from kwok_controller.expressions.cel.limits import DEFAULT_LIMITS, Limits, Run
 from kwok_controller.expressions.cel.overloads import Overload
 from kwok_controller.expressions.cel.schema import KINDS, STRUCTS
 
 if TYPE_CHECKING:
-    from kwok_controller.expressions.cel.compile import Code
+    from kwok_controller.expressions.cel.compile import Code, Compiled
 
 __all__ = [
     "CelError",
@@ -130,14 +131,15 @@ class ProgramOver:
         calls: the functions and methods that it uses. Without such as give something else each time, it gives the same for the same values.
     """
 
-    __slots__ = ("_code", "_limits", "_more", "calls", "kind", "names", "source")
+    __slots__ = ("_code", "_direct", "_limits", "_more", "calls", "kind", "names", "source")
 
-    def __init__(self, source: str, code: Code, more: int, kind: str, names: frozenset[str], calls: frozenset[str], limits: Limits) -> None:
+    def __init__(self, source: str, compiled: Compiled, more: int, names: frozenset[str], calls: frozenset[str], limits: Limits) -> None:
         self.source = source
-        self.kind = kind
+        self.kind = compiled.kind
         self.names = names
         self.calls = calls
-        self._code = code
+        self._code = compiled.code
+        self._direct = compiled.direct
         self._more = [None] * more
         self._limits = limits
 
@@ -148,6 +150,10 @@ class ProgramOver:
             CelEvaluationError: it fails, or was stopped.
         """
         try:
+            if self._direct is not None:
+                value = self._direct(values)
+                if value is not NOT_DIRECT:
+                    return value
             return self._code(Run(None, [*values, *self._more], self._limits))
         except RecursionError:
             raise CelLimitError("the values nest too deeply") from None
@@ -190,4 +196,4 @@ def compile_cel_over(
         raise CelSyntaxError(source, "nested too deeply") from None
     more = compiler.variables - len(variables)
     names = frozenset(compiler.names & set(variables))
-    return ProgramOver(source, compiled.code, more, compiled.kind, names, frozenset(compiler.calls), limits)
+    return ProgramOver(source, compiled, more, names, frozenset(compiler.calls), limits)

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from kwok_controller.expressions.cel import nodes as tree
 from kwok_controller.expressions.cel.arithmetic import ARITHMETIC, negate
+from kwok_controller.expressions.cel.direct import Argument, Direct, Text, TextField, Variable, direct_call
 from kwok_controller.expressions.cel.errors import CelRuntimeError, CelSyntaxError
 from kwok_controller.expressions.cel.fields import dynamic_field, has_dynamic_field, has_struct_field, item_of, resource_of, struct_field
 from kwok_controller.expressions.cel.functions import Function, matches, read_duration, read_quantity, read_timestamp, to_regex
@@ -44,12 +45,14 @@ class Compiled(NamedTuple):
         static: what is known of the value.
         steps: what one evaluation of it costs, without what macros in it charge themselves.
         kind: the name of the value's type, empty where it is not known.
+        direct: gives the value in a shorter way; None: there is none.
     """
 
     code: Code
     static: Static = None
     steps: int = 1
     kind: str = UNKNOWN
+    direct: Direct | None = None
 
 
 class Scope(NamedTuple):
@@ -220,9 +223,26 @@ class Compiler:
                 codes = [arg.code for arg in compiled]
                 checked = [self._argument(name, *each) for each in zip(args, codes, overload.parameters, strict=True)]
                 steps = sum(arg.steps for arg in compiled) + _CALL
-                return Compiled(_call_without_run(overload.call, checked), None, steps, overload.result)
+                direct = direct_call(overload.call, [self._direct(*each, scope) for each in zip(args, overload.parameters, strict=True)])
+                return Compiled(_call_without_run(overload.call, checked), None, steps, overload.result, direct)
         known = " or ".join(f"({', '.join(overload.parameters)})" for overload in overloads)
         raise self._wrong(f"{name} takes {known}, not ({', '.join(map(_shown, compiled))})", at)
+
+    def _direct(self, arg: tree.Node, parameter: str, scope: Scope) -> Argument:
+        match arg:
+            case tree.Literal(_, str(text)) if parameter == "string":
+                return Text(text)
+            case tree.Name(_, name) if parameter in STRUCTS and (place := self._place(name, scope)) is not None:
+                return Variable(place)
+            case tree.Select(_, tree.Name(_, name), field) if parameter == "string" and (place := self._place(name, scope)) is not None:
+                static = scope.places[name][1]
+                return TextField(place, field) if isinstance(static, Struct) and field in static.fields else None
+        return None
+
+    def _place(self, name: str, scope: Scope) -> int | None:
+        """The place of a variable that is declared; None of one of a macro."""
+        place = scope.places[name][0] if name in scope.places else None
+        return place if place is not None and self._declared is not None and place < len(self._declared.variables) else None
 
     def _argument(self, name: str, arg: tree.Node, code: Code, parameter: str) -> Code:
         constant = self._constant(_READERS[parameter], arg) if parameter in _READERS else None
