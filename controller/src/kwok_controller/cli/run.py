@@ -209,7 +209,8 @@ class Run:
             scrapes,
             server.application,
             guard=guard,
-            ready=lambda: scrapes.sources.synced and manager.ready(),
+            # Without the Leases, what goes with them is not known: counters would begin anew, and then jump.
+            ready=lambda: scrapes.sources.synced and manager.ready() and manager.leases_synced,
             shared_ip=self._options.node_ip,
         )
 

@@ -63,7 +63,7 @@ class Scrapes:
         selection = Selection()
         evaluator = Evaluator(selection, self.store, seed=seed, traces=traces, report=lambda problem: self.sources.usage_failed(problem))
         self._cumulative = Cumulative(evaluator)
-        self.checkpoints = Checkpoints(self._cumulative)
+        self.checkpoints = Checkpoints(self._cumulative, self.store)
         self._momentary = Momentary(evaluator, self.store.pods)
         functions = metric_functions(self._momentary, self._cumulative, self.store, self._now)
         compile = compiler(functions, now=self._now, random=Random(seed).random)
@@ -100,6 +100,7 @@ class Scrapes:
         self._now_ns = self._clock.now_ns()
         obj = self.store.node(node)
         if obj is not None:
+            self.checkpoints.catch_up(node)
             self._momentary.begin(obj)
         return obj
 
@@ -112,5 +113,6 @@ class Scrapes:
 
     def _node_gone(self, name: str) -> None:
         self._cumulative.forget_node(name)
+        self.checkpoints.forget(name)
         for served in self.endpoints.all():
             served.endpoint.forget(name)

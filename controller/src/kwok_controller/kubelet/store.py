@@ -53,13 +53,15 @@ class _Pod(_Kept):
 
     Attributes:
         node: by name.
+        containers: how many it has.
     """
 
-    __slots__ = ("node",)
+    __slots__ = ("containers", "node")
 
-    def __init__(self, uid: str, text: bytes, node: str) -> None:
+    def __init__(self, uid: str, text: bytes, node: str, containers: int) -> None:
         super().__init__(uid, text)
         self.node = node
+        self.containers = containers
 
 
 class _Node:
@@ -70,15 +72,17 @@ class _Node:
         pods: by namespace and name, in the order in which they came.
         started: containers that were started.
         started_pods: pods that were started.
+        asked: whether somebody wanted to know how many.
         decoded: the node and its pods, as they are used; None for one that has to be decoded.
     """
 
-    __slots__ = ("decoded", "own", "pods", "started", "started_pods")
+    __slots__ = ("asked", "decoded", "own", "pods", "started", "started_pods")
 
     def __init__(self) -> None:
         self.own: _Kept | None = None
         self.pods: dict[Key, _Pod] = {}
         self.started = self.started_pods = 0
+        self.asked = False
         self.decoded: _Decoded | None = None
 
 
@@ -206,12 +210,38 @@ class Store:
     def started(self, node: str) -> int:
         """How many containers were started on a node: those of all pods that were seen there, as kwok v0.8.0 counts (pod_controller.go)."""
         there = self._nodes.get(node)
-        return there.started if there is not None else 0
+        if there is None:
+            return 0
+        there.asked = True
+        return there.started
 
     def started_pods(self, node: str) -> int:
         """How many pods were started on a node: all that were seen there."""
         there = self._nodes.get(node)
-        return there.started_pods if there is not None else 0
+        if there is None:
+            return 0
+        there.asked = True
+        return there.started_pods
+
+    def starts(self, node: str) -> list[int] | None:
+        """Pods and containers that were started on a node, and those of them that are gone; None where nobody has asked for them."""
+        there = self._nodes.get(node)
+        if there is None or not there.asked:
+            return None
+        present = sum(pod.containers for pod in there.pods.values())
+        # Pods may have been there before their node, and counted for one of its name that is gone.
+        gone = (max(0, there.started_pods - len(there.pods)), max(0, there.started - present))
+        return [there.started_pods, there.started, *gone]
+
+    def restore_starts(self, node: str, kept: list[int]) -> None:
+        """Go on from such counts: what is there now is added to what was gone. Nothing is less than it was, though something went since."""
+        there = self._nodes.get(node)
+        if there is not None and kept:
+            pods, containers, gone_pods, gone_containers = kept
+            present = sum(pod.containers for pod in there.pods.values())
+            there.started_pods = max(pods, gone_pods + len(there.pods))
+            there.started = max(containers, gone_containers + present)
+            there.asked = True
 
     # Nodes.
 
@@ -241,6 +271,7 @@ class Store:
         self.addresses.remove(name)
         node.own = None
         node.started = node.started_pods = 0
+        node.asked = False
         if not node.pods:
             del self._nodes[name]
         self._node_gone(name)
@@ -261,12 +292,13 @@ class Store:
         if node is None:
             node = self._nodes[intern(name)] = _Node()
         if known is None:
+            containers = len((obj.get("spec") or {}).get("containers") or ())
             node.started_pods += 1
-            node.started += len((obj.get("spec") or {}).get("containers") or ())
-            kept = _Pod(uid, text, intern(name))
+            node.started += containers
+            kept = _Pod(uid, text, intern(name), containers)
         else:
             self._fresh.pop(known, None)
-            kept = _Pod(known.uid, text, known.node)
+            kept = _Pod(known.uid, text, known.node, known.containers)
         self._pods[key] = node.pods[key] = kept
         self._outdate(node, key)
         self._freshen(kept)

@@ -114,6 +114,10 @@ class Notes(Protocol):
         """A node is ours, with the last note of it; empty: there is none."""
         ...
 
+    def seen(self, node: str, note: str) -> None:
+        """A node is not ours, with the note that there is of it now; empty: there is none. Called often."""
+        ...
+
 
 class _State(IntEnum):
     IDLE = 0
@@ -295,6 +299,11 @@ class LeaseKeeper:
     def count(self) -> int:
         """How many are held."""
         return self._held
+
+    @property
+    def synced(self) -> bool:
+        """Whether all Leases that there were at the start are known."""
+        return not self._duration or self._synced.is_set()
 
     async def run(self) -> None:
         """Watch, acquire and renew until cancelled. Then the Leases just run out, unless `release_all` is called."""
@@ -632,6 +641,8 @@ class LeaseKeeper:
         record.extra = _extra(metadata, spec)
         if record.mine and holder != self._identity:
             self._lose(record, f"{holder or 'somebody'} took it")
+        if not record.mine and self._notes is not None:
+            self._notes.seen(record.name, _note_in(record))
 
     def _changed_by_others(self, lease: Mapping[str, Any]) -> None:
         name: str = lease["metadata"]["name"]
@@ -775,11 +786,17 @@ def _extra(metadata: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, di
 
 def _take_note(record: _Record) -> str:
     """The last note of a Lease that others have written; it is not kept."""
+    note = _note_in(record)
+    if record.extra is not None and note:
+        metadata = record.extra["metadata"]
+        metadata["annotations"] = {key: value for key, value in metadata["annotations"].items() if key != NOTE_ANNOTATION}
+    return note
+
+
+def _note_in(record: _Record) -> str:
+    """The note of a Lease that is not ours; empty: there is none."""
     annotations: dict[str, str] = record.extra["metadata"].get("annotations", {}) if record.extra is not None else {}
-    if record.extra is None or NOTE_ANNOTATION not in annotations:
-        return ""
-    record.extra["metadata"]["annotations"] = {key: value for key, value in annotations.items() if key != NOTE_ANNOTATION}
-    return annotations[NOTE_ANNOTATION]
+    return annotations.get(NOTE_ANNOTATION, "")
 
 
 def _leave_note(record: _Record, note: str) -> None:

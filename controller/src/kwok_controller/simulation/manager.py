@@ -213,6 +213,11 @@ class Manager:
         """Whether all stages and all objects that there were at the start have been seen."""
         return all(check() is None for check in self.checks().values())
 
+    @property
+    def leases_synced(self) -> bool:
+        """Whether all Leases that there were at the start have been seen."""
+        return self._keeper.synced
+
     def node_names(self) -> list[str]:
         """All nodes that are managed, by this controller or another one."""
         return self._nodes.names()

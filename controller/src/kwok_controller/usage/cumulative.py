@@ -15,11 +15,13 @@ A container that is started again begins at 0, as with a real kubelet, whereas i
 keeps what pods used that are gone. Nothing ever runs backwards.
 
 Most of this need not be kept anywhere, since whoever begins anew comes to the same sums. A checkpoint of a node has what does not: what
-runs used that are over, and what was summed up before a usage, or the pod that its expression looks at, was changed.
+runs used that are over, what was summed up before a usage, or what its expression looks at, was changed, what has more cells than fit into
+one call, and what the node showed last: it never shows less, though pods may go while nobody looks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -33,6 +35,10 @@ CELL_NS: Final = 10 * 10**9
 MAX_CELLS: Final = 360
 
 _VERSION: Final = 1
+
+EMPTY: Final[Mapping[str, Any]] = {"version": _VERSION, "used": {}, "shown": {}, "pods": {}}
+"""A checkpoint of nothing."""
+
 # Usages are counted in 10⁻⁹, times in nanoseconds, so what is summed up is in 10⁻¹⁸ of a unit times a second.
 _NANO: Final = 10**9
 _UNIT: Final = 10**18
@@ -66,11 +72,12 @@ class _Total:
         sum: how much, in 10⁻¹⁸.
         again: whether who begins anew comes to the same.
         usage: by what it was summed up last; of one that is restored, its fingerprint.
-        version: of the pod, then.
+        version: of what its expression looks at, then.
+        basis: of what else its expression looks at.
         pace: what is added for each nanosecond, in 10⁻¹⁸; None: this has to be found out.
     """
 
-    __slots__ = ("again", "at_ns", "pace", "sum", "usage", "version")
+    __slots__ = ("again", "at_ns", "basis", "pace", "sum", "usage", "version")
 
     def __init__(self, at_ns: int, sum: int, *, again: bool = True) -> None:
         self.at_ns = at_ns
@@ -78,15 +85,16 @@ class _Total:
         self.again = again
         self.usage: ResourceUsageValue | str | None = None
         self.version: Any = None
+        self.basis = ""
         self.pace: _Pace | None = None
 
-    def by(self, usage: ResourceUsageValue | None, version: Any, *, looks_at_pod: bool, new: bool) -> None:
-        """What follows is summed up by `usage`. `new`: nothing has been yet."""
+    def by(self, usage: ResourceUsageValue | None, version: Any, basis: str, *, new: bool) -> None:
+        """What follows is summed up by `usage`, with `version` and `basis` of what it looks at. `new`: nothing has been yet."""
         if self.again and not new:
             before = self.usage
-            same = before is usage or before == (_fingerprint(usage) if type(before) is str else usage)
-            self.again = same and (not looks_at_pod or version == self.version)
-        self.usage, self.version = usage, version
+            same = before is usage or before == (_fingerprint(usage, basis) if type(before) is str else usage)
+            self.again = same and version == self.version
+        self.usage, self.version, self.basis = usage, version, basis
 
 
 class _Container:
@@ -128,14 +136,16 @@ class _Node:
 
     Attributes:
         retired: what the pods used that are gone.
-        pods: those that are not.
+        shown: what it had used in all when it was asked for last.
+        pods: those that are not gone.
         restored: those of a checkpoint that have not been asked for since. Some may be gone.
     """
 
-    __slots__ = ("pods", "restored", "retired")
+    __slots__ = ("pods", "restored", "retired", "shown")
 
     def __init__(self) -> None:
         self.retired: dict[str, int] = {}
+        self.shown: dict[str, int] = {}
         self.pods: dict[str, _Pod] = {}
         self.restored: set[str] = set()
 
@@ -180,6 +190,13 @@ class Cumulative:
         known = self._nodes.get(name)
         if known is not None:
             total += known.retired.get(resource, 0) + sum(known.pods[key].used().get(resource, 0) for key in known.restored)
+            missing = known.shown.get(resource, 0) - total
+            if missing > 0:
+                # Pods are gone that were summed up after the checkpoint that we began with.
+                known.retired[resource] = known.retired.get(resource, 0) + missing
+                total += missing
+            if total:
+                known.shown[resource] = total
         return total / _UNIT
 
     def forget_pod(self, pod: Object) -> None:
@@ -202,9 +219,9 @@ class Cumulative:
     def checkpoint(self, name: str, *, whole: bool = False) -> dict[str, Any] | None:
         """What another one needs to go on with a node from here, as JSON has it; None: nothing.
 
-        What pods used that are gone, by resource; and by pod what runs of its containers used that are over, and by container the number
-        of the run and for each resource until when it is summed up, how much it is and, where who begins anew comes to the same, by which
-        usage and for which version of the pod. Sums are hexadecimal, in 10⁻¹⁸ of a unit times a second.
+        What pods used that are gone and what all used, by resource; and by pod what runs of its containers used that are over, and by
+        container the number of the run and for each resource until when it is summed up, how much it is and, where who begins anew comes
+        to the same, by which usage and for which versions of what it looks at. Sums are hexadecimal, in 10⁻¹⁸ of a unit times a second.
 
         Args:
             name: of the node.
@@ -214,9 +231,9 @@ class Cumulative:
         if node is None:
             return None
         pods = {key: kept for key, pod in node.pods.items() if (kept := _kept(pod, whole or key in node.restored))}
-        if not (pods or node.retired):
+        if not (pods or node.retired or node.shown):
             return None
-        return {"version": _VERSION, "used": _written(node.retired), "pods": pods}
+        return {"version": _VERSION, "used": _written(node.retired), "shown": _written(node.shown), "pods": pods}
 
     def restore(self, name: str, checkpoint: Any) -> None:
         """Goes on with a node from a checkpoint, in place of what there is.
@@ -230,6 +247,7 @@ class Cumulative:
         try:
             node.pods = {key: _read_pod(name, *pod) for key, pod in checkpoint["pods"].items()}
             node.retired = _read(checkpoint["used"])
+            node.shown = _read(checkpoint.get("shown", {}))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InvalidCheckpoint(f"the checkpoint is damaged: {error!r}") from error
         self.forget_node(name)
@@ -269,16 +287,28 @@ class Cumulative:
             if until_ns > total.at_ns:
                 entry, rate = self._evaluator.rate(resource, pod, name)
                 usage = None if entry is None else entry.usage.get(resource)
-                looks_at_pod, new = rate.program is not None, total.at_ns == run.start_ns
-                total.by(usage, self._pods[_key(pod)].version, looks_at_pod=looks_at_pod, new=new)
+                basis = "" if rate.steady else self._evaluator.basis
+                total.by(usage, self._looked_at(rate, node, pod), basis, new=total.at_ns == run.start_ns)
                 if entry is not None:
                     whose, failures = (resource, node, pod, container), self._evaluator.failures
                     total.sum += self._integral(entry, rate, whose, run.start_ns, total.at_ns, until_ns)
                     # What fails is tried again, so that it is told again.
                     if rate.steady and run.end_ns is None and failures == self._evaluator.failures:
                         total.pace = self._pace(entry, rate, whose, until_ns)
+                if not rate.steady and (rate.needs_others or not self._in_one_call(run.start_ns, until_ns)):
+                    total.again = False
                 total.at_ns = until_ns
         return 0 if total is None else total.sum
+
+    def _looked_at(self, rate: Rate, node: Object, pod: Object) -> Any:
+        """The version of what an expression looks at, as a text where objects have such; None: at nothing."""
+        if rate.program is None:
+            return None
+        version = self._pods[_key(pod)].version
+        if "node" not in rate.program.names:
+            return version
+        of_node = node["metadata"].get("resourceVersion")
+        return f"{version}/{of_node}" if type(version) is str and of_node else (version, of_node)
 
     def _known(self, pod: Object, name: str) -> tuple[_Container | None, Run]:
         """What is known of a container, nothing as long as it was never started; and its run."""
@@ -344,14 +374,17 @@ class Cumulative:
     def _cells(self, from_ns: int, until_ns: int) -> tuple[int, int]:
         """From when on the cells are of their own length, and how long they are before."""
         cell = self._cell_ns
-        last = (until_ns - 1) // cell
-        if last - from_ns // cell < self._max_cells:
+        if self._in_one_call(from_ns, until_ns):
             return from_ns, cell
-        fine_from = (last + 1 - self._max_cells // 2) * cell
+        fine_from = ((until_ns - 1) // cell + 1 - self._max_cells // 2) * cell
         width = cell
         while (fine_from - 1) // width - from_ns // width >= self._max_cells - self._max_cells // 2:
             width *= 2
         return fine_from, width
+
+    def _in_one_call(self, from_ns: int, until_ns: int) -> bool:
+        """Whether there are no more cells than one call evaluates an expression for."""
+        return (until_ns - 1) // self._cell_ns - from_ns // self._cell_ns < self._max_cells
 
 
 def _key(pod: Object) -> str:
@@ -392,12 +425,12 @@ def _basis(total: _Total) -> list[str]:
     """By what a total was summed up that who begins anew comes to, too; empty for another one."""
     if not total.again:
         return []
-    usage = total.usage if type(total.usage) is str else _fingerprint(total.usage)
-    return [usage, total.version if type(total.version) is str else ""]
+    usage = total.usage if type(total.usage) is str else _fingerprint(total.usage, total.basis)
+    return [usage] if total.version is None else [usage, total.version if type(total.version) is str else ""]
 
 
-def _fingerprint(usage: ResourceUsageValue | str | None) -> str:
-    return blake2b(repr(usage).encode(), digest_size=6).hexdigest()
+def _fingerprint(usage: ResourceUsageValue | str | None, basis: str) -> str:
+    return blake2b(f"{usage!r}{basis}".encode(), digest_size=6).hexdigest()
 
 
 def _written(sums: dict[str, int]) -> dict[str, str]:
@@ -425,5 +458,5 @@ def _read_pod(node: str, retired: dict[str, str], containers: dict[str, Any]) ->
                 raise TypeError(f"{at_ns!r} is no time")
             read = container.totals[resource] = _Total(at_ns, _sum(total), again=bool(basis))
             if basis:
-                read.usage, read.version = basis
+                read.usage, read.version = basis if len(basis) == 2 else (*basis, None)
     return pod

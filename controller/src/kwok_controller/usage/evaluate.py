@@ -10,6 +10,7 @@ compiled once; and one whose expression needs a usage that needs its own is told
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from typing import Final, Protocol
 
 from kwok_controller.expressions.cel import CelError, CelRuntimeError, CelSyntaxError, ProgramOver, as_double, compile_cel_over
@@ -50,6 +51,7 @@ class Evaluator:
         world: the nodes and pods.
         selection: what counts for whom.
         failures: how often it was told so.
+        basis: the same for the same seed and traces.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Evaluator:
         self.selection = selection
         self.failures = 0
         self._tell = report
+        self.basis = blake2b(repr((seed, sorted((traces or {}).items()))).encode(), digest_size=6).hexdigest()
         self._moment = Moment(seed)
         self._functions = {**pattern_functions(self._moment, traces or {}), "Usage": usage_forms(self, self._moment.now)}
         self._programs: dict[str, ProgramOver | CelSyntaxError] = {}

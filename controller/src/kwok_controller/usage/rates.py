@@ -44,16 +44,18 @@ class Rate:
         value: the usage, where it is fixed.
         program: what gives it otherwise.
         steady: whether it stays the same as long as the objects do.
+        needs_others: whether it needs other usages, whose objects come and go.
         path: where it stands in its object.
     """
 
-    __slots__ = ("path", "program", "steady", "value")
+    __slots__ = ("needs_others", "path", "program", "steady", "value")
 
     def __init__(self, path: str, value: float, program: ProgramOver | None = None) -> None:
         self.path = path
         self.value = value
         self.program = program
         self.steady = program is None or program.calls.isdisjoint(_TIMELY)
+        self.needs_others = program is not None and "Usage" in program.calls
 
 
 def compile_rate(path: str, usage: ResourceUsageValue, compile: Compile) -> Rate:

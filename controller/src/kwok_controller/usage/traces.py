@@ -53,6 +53,10 @@ class Trace:
         self._values = list(map(float, values))
         self.repeats = repeats
 
+    def __repr__(self) -> str:
+        """All of it, so that two of the same course are the same text."""
+        return f"Trace({self._times}, {self._values}, absolute={self.absolute}, repeats={self.repeats})"
+
     def value(self, time_ns: int) -> float:
         """The value at a time, on the line between the points around it. Before the first point its value holds, unless it repeats."""
         first, last = self._times[0], self._times[-1]

@@ -31,6 +31,7 @@ from sim_cluster import REPOSITORY, Cluster
 from simulated import LABEL, create_all, delete_nodes, is_running, pod, until
 
 from kwok_controller.kube.resources import NODES, PODS
+from kwok_controller.simulation.leases import RENEW_FRACTION
 
 NODES_COUNT = int(os.environ.get("PROMETHEUS_NODES", "50"))
 PODS_COUNT = int(os.environ.get("PROMETHEUS_PODS", "250"))
@@ -42,6 +43,9 @@ SETS = ("kubelet-metrics", "kubelet-metrics-resource", "kubelet-metrics-cadvisor
 STAGES = ("node-fast", "node-heartbeat-with-lease", "pod-fast")
 ENDPOINTS = ("/metrics", "/metrics/resource", "/metrics/cadvisor", "/metrics/probes", "/metrics/latency")
 CPU_CORES, MEMORY_BYTES = 0.1, 128 * 2**20
+LEASE_S = 40
+REPLACED = 5
+"""Pods that are replaced before a restart."""
 
 TARGETS = {"http": NODES_COUNT * len(ENDPOINTS), "kubernetes": NODES_COUNT, "controller": 1}
 """By job."""
@@ -220,7 +224,7 @@ def monitored(cluster: Cluster, simulated_cluster: None, files: Path, port: int)
         f"--kubeconfig={cluster.kubeconfig}",
         *(f"--config={files / name}.yaml" for name in ("stage", "metric", "latency", "usage")),
         f"--manage-nodes-with-label-selector={LABEL}={RUN}",
-        "--node-lease-duration-seconds=40",
+        f"--node-lease-duration-seconds={LEASE_S}",
         f"--server-address=0.0.0.0:{port}",
         f"--tls-cert-file={pki / 'kube-apiserver.crt'}",
         f"--tls-private-key-file={pki / 'kube-apiserver.key'}",
@@ -347,11 +351,22 @@ def test_requests_of_a_histogram_are_counted_once(monitored: Monitored) -> None:
     assert counted == pytest.approx(PODS_COUNT * 100, rel=0.05)
 
 
-def test_counters_have_no_resets_over_a_restart(monitored: Monitored) -> None:
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_counters_have_no_resets_over_a_restart(cluster: Cluster, monitored: Monitored, how: str) -> None:
+    began = time.time()
+    asyncio.run(_replace_pods(cluster))
+    monitored.wait_for_scrapes(time.time())
+    if how == "killed":
+        # What was started since the last renewals of the Leases would not be known.
+        _sleep_until(began + LEASE_S * RENEW_FRACTION * 1.5)
+        monitored.wait_for_scrapes(time.time())
     assert _resets(monitored) == {}
     before = monitored.prometheus.query('sum(container_cpu_usage_seconds_total{job="kubernetes"})')
     began = time.time()
-    assert monitored.controller.stop() == 0
+    if how == "killed":
+        monitored.controller.kill()
+    else:
+        assert monitored.controller.stop() == 0
     # Prometheus is to see that it is away: what it has then is not filled in from before.
     monitored.prometheus.wait(
         lambda: monitored.prometheus.query("sum(up)") == 0, lambda: monitored.prometheus.query("sum(up)"), 60 + 3 * INTERVAL_S
@@ -366,6 +381,22 @@ def test_counters_have_no_resets_over_a_restart(monitored: Monitored) -> None:
     assert _resets(monitored) == {}
     monitored.wait_for_window()
     test_usage_is_what_was_configured(monitored)
+
+
+async def _replace_pods(cluster: Cluster) -> None:
+    """A pod on each of some nodes goes, and another one of its name comes."""
+    numbers = range(REPLACED)
+    at_once = json.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}).encode()
+    async with cluster.client() as client:
+        for number in numbers:
+            made = pod(RUN, number, NODES_COUNT, containers=[CONTAINER])
+            await client.request("DELETE", PODS.path(RUN, made["metadata"]["name"]), body=at_once)
+        await create_all(client, PODS, RUN, (pod(RUN, number, NODES_COUNT, containers=[CONTAINER]) for number in numbers))
+        await until(client, PODS, is_running, PODS_COUNT, namespace=RUN)
+
+
+def _sleep_until(time_s: float) -> None:
+    time.sleep(max(0.0, time_s - time.time()))
 
 
 def _resets(monitored: Monitored) -> dict[str, float]:

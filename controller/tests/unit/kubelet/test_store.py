@@ -137,6 +137,31 @@ def test_started_containers_are_counted_once_for_each_pod() -> None:
     assert (store.started("n"), store.started_pods("n"), store.started_pods("none")) == (4, 2, 0)
 
 
+def test_counts_go_on_from_those_of_another_store() -> None:
+    first, second = Store(), Store()
+    for store in (first, second):
+        put(store, node("n"))
+        put(store, pod("a", "n", "one", "two"))
+    for number in range(3):
+        put(first, pod("b", "n", "one", uid=str(number)))
+        first.vanished("Pod", ("default", "b"))
+    assert first.starts("n") is None
+    assert (first.started_pods("n"), first.started("n")) == (4, 5)
+    kept = first.starts("n")
+    assert kept == [4, 5, 3, 3]
+
+    put(second, pod("c", "n", "one"))
+    second.restore_starts("n", kept)
+    assert (second.started_pods("n"), second.started("n")) == (5, 6)
+    # What went since the counts were kept is counted all the same.
+    second.vanished("Pod", ("default", "a"))
+    second.vanished("Pod", ("default", "c"))
+    second.restore_starts("n", kept)
+    assert (second.started_pods("n"), second.started("n")) == (4, 5)
+    second.restore_starts("none", kept)
+    assert second.starts("none") is None
+
+
 def test_what_is_not_told_of_after_a_new_beginning_is_gone() -> None:
     store = filled(2, 2)
     store.begun("Pod")

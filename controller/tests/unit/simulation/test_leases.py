@@ -155,12 +155,16 @@ class Notebook:
     def __init__(self, note: str = "") -> None:
         self.note = note
         self.found: list[tuple[str, str]] = []
+        self.others: list[tuple[str, str]] = []
 
     def write(self, node: str, *, last: bool) -> str:
         return f"{self.note} of {node}{', the last' if last else ''}" if self.note else ""
 
     def read(self, node: str, note: str) -> None:
         self.found.append((node, note))
+
+    def seen(self, node: str, note: str) -> None:
+        self.others.append((node, note))
 
 
 @asynccontextmanager
@@ -807,6 +811,25 @@ def test_notes_go_with_a_lease_from_one_holder_to_the_next() -> None:
             assert _annotations(store) == {"a": "b", NOTE_ANNOTATION: "more of node, the last"}
             await store.clock.advance(INTERVAL * 1.1)
             assert _annotations(store) == {"a": "b", NOTE_ANNOTATION: "other sums of node"}
+
+    asyncio.run(scenario())
+
+
+def test_notes_of_what_others_hold_are_shown_as_they_change() -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        first, second = Notebook("sums"), Notebook()
+        async with keeping(store, notes=first) as mine:
+            mine.keeper.hold("node", "uid")
+            await store.clock.advance(0.1)
+            async with keeping(store, identity="another", notes=second) as theirs:
+                assert theirs.keeper.synced
+                theirs.keeper.hold("node", "uid")
+                assert second.others == [("node", "")]
+                await store.clock.advance(INTERVAL * 1.1)
+                assert second.others == [("node", ""), ("node", "sums of node")]
+                assert second.found == []
+        assert first.others == []
 
     asyncio.run(scenario())
 

@@ -61,6 +61,12 @@ def one_pod(name: str = "p", started: int = START) -> dict[str, Any]:
     }
 
 
+def needed(cumulative: Cumulative, *, whole: bool = False) -> dict[str, Any] | None:
+    """The checkpoint of the node, if there is more in it than what the node showed."""
+    kept = cumulative.checkpoint("n", whole=whole)
+    return kept if kept and (kept["used"] or kept["pods"]) else None
+
+
 def summed(cumulative: Cumulative, pod: dict[str, Any]) -> int:
     """The exact sum, as a checkpoint has it; 0 where it has none."""
     kept = cumulative.checkpoint("n", whole=True)
@@ -122,14 +128,14 @@ def test_a_restored_one_goes_on_as_if_nothing_had_been(expression: str, first: i
     world = prepared(expression, [pod])
     whole, begun, restored = (Cumulative(world.evaluator(seed=5)) for _ in range(3))
     begun.node("cpu", "n", START + first)
-    assert begun.checkpoint("n") is None
+    assert needed(begun) is None
     kept = json.loads(json.dumps(begun.checkpoint("n", whole=True)))
     restored.restore("n", kept)
     assert restored.checkpoint("n", whole=True) == kept
     end = START + first + second
     assert restored.node("cpu", "n", end) == whole.node("cpu", "n", end)
     assert summed(restored, pod) == summed(whole, pod)
-    assert restored.checkpoint("n") is None
+    assert needed(restored) is None
 
 
 def test_time_that_goes_back_changes_nothing() -> None:
@@ -166,7 +172,7 @@ CHANGES: Final[dict[str, tuple[bool, Callable[[Small, MakeUsage, dict[str, Any]]
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_summed_up_before_a_change_is_kept_and_nothing_else_is(world: Small, usage: MakeUsage, pod: MakePod, change: str) -> None:
-    needed, make = CHANGES[change]
+    kept_then, make = CHANGES[change]
     world.selection.put(usage("all", expressed(ONE)))
     changed, same = pod("a"), pod("b")
     for each in (changed, same):
@@ -174,12 +180,12 @@ def test_what_was_summed_up_before_a_change_is_kept_and_nothing_else_is(world: S
     world.present = [changed, same]
     cumulative = Cumulative(world.evaluator())
     cumulative.node("cpu", "n", START + 100 * SECOND)
-    assert cumulative.checkpoint("n") is None
+    assert needed(cumulative) is None
     make(world, usage, changed)
     before = cumulative.node("cpu", "n", START + 150 * SECOND)
-    kept = json.loads(json.dumps(cumulative.checkpoint("n")))
-    assert (kept is not None) == needed
-    if needed:
+    kept = json.loads(json.dumps(needed(cumulative)))
+    assert (kept is not None) == kept_then
+    if kept_then:
         restored = Cumulative(world.evaluator())
         restored.restore("n", kept)
         assert restored.node("cpu", "n", START + 150 * SECOND) == before
@@ -197,7 +203,7 @@ def test_whether_a_sum_can_be_come_to_again_is_known_after_a_restart(world: Smal
     if meanwhile:
         world.selection.put(usage("all", expressed("0.1")))
     assert second.node("cpu", "n", START + 200 * SECOND) == (110.0 if meanwhile else 200.0)
-    assert (second.checkpoint("n") is not None) == meanwhile
+    assert (needed(second) is not None) == meanwhile
 
 
 class Asked(Trace):
@@ -284,7 +290,7 @@ def test_a_node_keeps_what_pods_used_that_are_gone(world: Small, usage: MakeUsag
     cumulative.forget_pod(gone)
     assert cumulative.node("cpu", "n", START + 110 * SECOND) == 210.0
     kept = cumulative.checkpoint("n")
-    assert kept == {"version": 1, "used": {"cpu": f"{100 * 10**18:x}"}, "pods": {}}
+    assert kept == {"version": 1, "used": {"cpu": f"{100 * 10**18:x}"}, "shown": {"cpu": f"{210 * 10**18:x}"}, "pods": {}}
     restored = Cumulative(world.evaluator())
     restored.restore("n", kept)
     assert restored.node("cpu", "n", START + 110 * SECOND) == 210.0
@@ -317,7 +323,7 @@ def test_a_pod_that_is_on_another_node_now_counts_there_alone(world: Small, usag
     world.present = [pod()]
     cumulative.node("cpu", "n", START + 100 * SECOND)
     cumulative.restore("m", cumulative.checkpoint("n", whole=True))
-    assert cumulative.checkpoint("n", whole=True) is None
+    assert needed(cumulative, whole=True) is None
     cumulative.forget_node("m")
     assert cumulative.node("cpu", "n", START + 110 * SECOND) == 110.0
 
@@ -352,7 +358,8 @@ def test_what_is_not_there_has_used_nothing(world: Small, usage: MakeUsage, pod:
         {"version": 1, "pods": {"a": [{}]}, "used": {}},
         {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1, "x"]}]}]}, "used": {}},
         {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1.5, "1"]}]}]}, "used": {}},
-        {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1, "1", "b"]}]}]}, "used": {}},
+        {"version": 1, "pods": {"a": [{}, {"main": [0, {"cpu": [1, "1", "b", "c", "d"]}]}]}, "used": {}},
+        {"version": 1, "pods": {}, "used": {}, "shown": {"cpu": 3}},
         {"version": 1, "pods": {"a": [{"cpu": "-1"}, {}]}, "used": {}},
         {"version": 1, "pods": {}, "used": {"cpu": 3}},
     ],
@@ -429,3 +436,65 @@ def test_a_steady_usage_that_fails_is_told_each_time() -> None:
     for asked in range(1, 4):
         assert cumulative.pod("cpu", pod, START + asked * SECOND) == 0
         assert len(world.problems) == asked
+
+
+@pytest.mark.parametrize("expression", ['Spike("50m", "1", "30m", "3m")', 'Noise("250m", "50m")', "pod.SinceSecond() > 9000.0 ? 2.0 : 0.5"])
+@pytest.mark.parametrize("hours", [2, 10])
+def test_sums_of_old_pods_go_on_after_a_crash(expression: str, hours: int) -> None:
+    pod = one_pod()
+    world = prepared(expression, [pod])
+    first = Cumulative(world.evaluator(seed=5))
+    for half in range(1, 2 * hours + 1):
+        first.node("cpu", "n", START + half * HOUR // 2)
+    note = first.checkpoint("n")
+    assert note is not None
+
+    second = Cumulative(world.evaluator(seed=5))
+    second.restore("n", json.loads(json.dumps(note)))
+    for later in (HOUR // 100, HOUR // 2):
+        at = START + hours * HOUR + later
+        assert second.container("cpu", pod, "main", at) == first.container("cpu", pod, "main", at)
+        assert second.node("cpu", "n", at) == first.node("cpu", "n", at)
+
+
+def test_what_a_node_had_before_its_labels_changed_is_kept() -> None:
+    pod = one_pod()
+    world = prepared('Quantity(node.metadata.labels["cpus"])', [pod])
+    metadata = world.nodes["n"]["metadata"]
+    metadata |= {"labels": {"cpus": "4"}, "resourceVersion": "1"}
+    first = Cumulative(world.evaluator())
+    assert first.container("cpu", pod, "main", START + HOUR) == 4 * 3600
+    assert (first.checkpoint("n") or {}).get("pods", {}) == {}
+    metadata |= {"labels": {"cpus": "1"}, "resourceVersion": "2"}
+    assert first.container("cpu", pod, "main", START + HOUR + 10 * SECOND) == 4 * 3600 + 10
+
+    second = Cumulative(world.evaluator())
+    second.restore("n", json.loads(json.dumps(first.checkpoint("n"))))
+    assert second.container("cpu", pod, "main", START + HOUR + 20 * SECOND) == 4 * 3600 + 20
+
+
+def test_another_seed_changes_what_is_to_come_and_nothing_that_was() -> None:
+    pod = one_pod()
+    world = prepared('Noise("250m", "50m")', [pod])
+    first = Cumulative(world.evaluator(seed=5))
+    was = first.container("cpu", pod, "main", START + HOUR // 2)
+    second = Cumulative(world.evaluator(seed=6))
+    second.restore("n", json.loads(json.dumps(first.checkpoint("n", whole=True))))
+    second.container("cpu", pod, "main", START + HOUR // 2 + SECOND)
+    kept = second.checkpoint("n")
+    assert kept is not None
+    assert kept["pods"]["p"][1]["main"][1]["cpu"][2:] == []
+    assert second.container("cpu", pod, "main", START + HOUR // 2) >= was
+
+
+def test_a_node_never_shows_less_though_pods_go_while_nobody_looks() -> None:
+    pods = [one_pod("a"), one_pod("b")]
+    world = prepared("1.0", pods)
+    first = Cumulative(world.evaluator())
+    assert first.node("cpu", "n", START + 1000 * SECOND) == 2000.0
+    second = Cumulative(world.evaluator())
+    second.restore("n", json.loads(json.dumps(first.checkpoint("n"))))
+    world.present = pods[:1]
+
+    assert second.node("cpu", "n", START + 1010 * SECOND) == 2000.0
+    assert second.node("cpu", "n", START + 1020 * SECOND) == 2010.0
