@@ -5,9 +5,10 @@
 
 A node that has an address of its own is asked there, as a real one: `/metrics`, `/metrics/resource`, `/metrics/cadvisor`,
 `/metrics/probes`, whatever else Metrics have under `/metrics/nodes/{nodeName}`, `/stats/summary`, `/pods` and `/configz`. Everywhere the
-nodes are asked by the paths of the Metrics. All other requests, as for the controller's own health and metrics, are for the application
-behind; `/healthz` is answered there for nodes, too, as those who probe the controller itself may do so at the address of a node. So is
-`/metrics` at the address that is given to nodes without one: it would else be the controller's with two such nodes and the node's with one.
+nodes are asked by the paths of the Metrics, and for the others below `/nodes/{nodeName}`. All other requests, as for the controller's own
+health and metrics, are for the application behind; `/healthz` is answered there for nodes, too, as those who probe the controller itself
+may do so at the address of a node. So is `/metrics` at the address that is given to nodes without one: it would else be the controller's
+with two such nodes and the node's with one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,17 @@ DISCOVERY: Final = "/discovery/prometheus"
 
 STATS, PODS, CONFIGURATION = "/stats/summary", "/pods", "/configz"
 _OWN: Final = frozenset((STATS, PODS, CONFIGURATION))
+BY_NAME: Final = "/nodes/"
+"""What stands before the name of a node, and one of these paths after it, where its address does not tell which node is meant."""
+
 _OF_KUBELET: Final = frozenset((*_OWN, "/metrics/resource", "/metrics/cadvisor", "/metrics/probes"))
 _ALLOW: Final = [(b"allow", ", ".join(METHODS).encode())]
+
+
+def _by_name(path: str) -> tuple[str, str] | None:
+    """Node and path of a request that names both; None: it is another one."""
+    node, slash, rest = path.removeprefix(BY_NAME).partition("/")
+    return (node, f"/{rest}") if slash and f"/{rest}" in _OWN else None
 
 
 @lru_cache(maxsize=64)
@@ -67,6 +77,8 @@ class Kubelets:
             await self._metric(scope, send, *found, path)
         elif path == DISCOVERY:
             await self._discovery(scope, send)
+        elif path.startswith(BY_NAME) and (asked_for := _by_name(path)) is not None:
+            await self._other(scope, send, *asked_for)
         else:
             await self._own(scope, receive, send, path)
 
@@ -151,7 +163,8 @@ class Kubelets:
         nodes = self._scrapes.store.addresses.nodes_at(scope["server"]) if scope["server"] is not None else []
         paths = ", ".join(served.path for served in self._scrapes.endpoints if NODE_NAME in served.path) or "there are no such Metrics yet"
         remedy = (
-            f"Ask by a Metric's path, which names the node in place of {NODE_NAME} ({paths}); or give each node an InternalIP of its own "
+            f"Ask by a Metric's path, which names the node in place of {NODE_NAME} ({paths}), or for {', '.join(sorted(_OWN))} below "
+            f"{BY_NAME}{NODE_NAME}; or give each node an InternalIP of its own "
             "in its status.addresses, one that this host has, instead of the one address of --node-ip."
         )
         if nodes:

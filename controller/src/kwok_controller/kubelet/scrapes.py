@@ -87,9 +87,9 @@ class Scrapes:
         obj = self._at_once(node)
         return None if obj is None else self._summaries.summary(obj, self.store.pods(node), self._now_ns)
 
-    def pods(self, node: str) -> bytes:
-        """The pods of a node."""
-        return pod_list(self.store.pod_texts(node))
+    def pods(self, node: str) -> bytes | None:
+        """The pods of a node; None where it is not there."""
+        return pod_list(self.store.pod_texts(node)) if node in self.store else None
 
     def configuration(self, node: str, *, authenticates: bool) -> bytes | None:
         """How a node's kubelet is configured; None where the node is not there."""

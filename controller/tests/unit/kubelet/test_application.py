@@ -156,6 +156,17 @@ def test_pods_are_those_of_the_node() -> None:
     assert orjson.loads(ask(scrapes(FakeClock(), nodes=(node("own", ip=ALONE[0]),)), "/pods", ALONE).body)["items"] == []
 
 
+@pytest.mark.parametrize("path", ["/stats/summary", "/pods", "/configz"])
+def test_what_has_no_metric_is_asked_for_by_the_nodes_name_everywhere(path: str) -> None:
+    made = world()
+    for server in (ELSEWHERE, SHARED, ALONE, None):
+        assert ask(made, f"/nodes/own{path}", server).body == ask(made, path, ALONE).body
+    answer = ask(made, f"/nodes/none{path}")
+    assert (answer.status, answer.text) == (404, "There is no node none here.")
+    for other in (f"/nodes/own{path}/", "/nodes/own", "/nodes/own/metrics/resource", f"/nodes{path}"):
+        assert ask(made, other).text == f"behind {other}"
+
+
 def test_the_configuration_says_what_the_node_says() -> None:
     found = orjson.loads(ask(world(), "/configz", ALONE).body)["kubeletconfig"]
     assert (found["kind"], found["port"], found["maxPods"], found["podCIDR"]) == ("KubeletConfiguration", 10250, 30, "10.1.0.0/24")
@@ -266,6 +277,8 @@ def test_before_all_is_known_nothing_is_said() -> None:
         ("/pods", ALONE, "pods", "own"),
         ("/configz", ALONE, "configz", "own"),
         ("/discovery/prometheus", ELSEWHERE, "metrics", ""),
+        ("/nodes/n1/stats/summary", ELSEWHERE, "stats", "n1"),
+        ("/nodes/n1/pods", ELSEWHERE, "pods", "n1"),
         ("/pods", SHARED, "pods", ""),
     ],
 )
