@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -25,6 +24,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import
 
 from . import churn, fit, nodes, replicas, scrape, scrape_churn, side_by_side, sizes, tuning
 from .cluster_start import COMPONENTS, Bench, as_json
+from .machine import this_machine
 from .players import CONTROLLER, GO_KWOK, LOOP
 
 PLAYERS = {"go": GO_KWOK, "controller": CONTROLLER, "loop": LOOP}
@@ -44,10 +44,11 @@ CHOICES = {
 
 def main() -> int:
     """Run what was asked for; 1 if a goal was missed."""
-    arguments = _arguments()
+    arguments = parse_arguments()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kwok-sim" / "bench"
     executables = {name: str(resolve(ArtifactRequest(name), progress=print).path) for name in COMPONENTS}
-    figures: dict[str, Any] = {"machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()}}
+    machine = this_machine()
+    figures: dict[str, Any] = {"machine": asdict(machine)}
     # A run is ended in good order, and keeps what it has measured.
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -56,7 +57,7 @@ def main() -> int:
     finally:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(f"\nAll figures: {arguments.json}")
+    print(f"\nOn: {machine}\nAll figures: {arguments.json}")
     return 0 if met else 1
 
 
@@ -83,14 +84,13 @@ def _run(work: Path, executables: dict[str, str], cache: Path, arguments: argpar
     return alone(work, executables, arguments, figures)
 
 
-def _arguments() -> argparse.Namespace:
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for, by the command line unless `argv` is given."""
     described = "; ".join(f"{name}: {text}" for name, text in CHOICES.items())
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=CHOICES, default="controller", help=described)
     parser.add_argument("--rounds", type=int, help="runs of each, taking turns (default 1; nodes: 3)")
-    parser.add_argument(
-        "--json", type=Path, default=Path(".build/bench.json"), help="where to write the figures (default .build/bench.json)"
-    )
+    parser.add_argument("--json", type=Path, help="where to write the figures (default .build/bench-NAME.json, scrape-churn with --every)")
     size = side_by_side.Size()
     parser.add_argument("--nodes", type=int, default=size.nodes, help=f"nodes created live (default {size.nodes})")
     parser.add_argument("--pods", type=int, default=size.pods, help=f"pods created live (default {size.pods})")
@@ -121,9 +121,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--churn", type=_checked(churn.parse_rate), default=10.0, metavar="RATE", help="scrape --every: as --rate (default 10)"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     arguments.rounds = arguments.rounds or (3 if arguments.what == "nodes" else 1)
     arguments.minutes = arguments.minutes or (5.0 if arguments.what == "scrape" else 60.0)
+    name = "scrape-churn" if arguments.what == "scrape" and arguments.every is not None else arguments.what
+    arguments.json = arguments.json or Path(f".build/bench-{name}.json")
     return arguments
 
 

@@ -43,8 +43,8 @@ class Clock(SystemClock):
 class Counters:
     """What counts errors, of which there are to be none."""
 
-    def evaluation_failed(self, kind: str, name: str, count: int) -> None:
-        raise AssertionError(f"{kind} {name}: {count} errors")
+    def evaluation_failed(self, kind: str, namespace: str, name: str, count: int) -> None:
+        raise AssertionError(f"{kind} {namespace} {name}: {count} errors")
 
     def watch_restarted(self, resource: str, reason: str) -> None:
         raise AssertionError(f"{resource}: {reason}")

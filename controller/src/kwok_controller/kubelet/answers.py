@@ -50,12 +50,13 @@ def asked(scope: Scope) -> Asked:
 
 @lru_cache(maxsize=64)
 def takes_gzip(encoding: str) -> bool:
-    """Whether an Accept-Encoding has gzip."""
+    """Whether an Accept-Encoding has gzip. `*` stands for what is not named (RFC 9110, 12.5.3)."""
+    taken: dict[str, bool] = {}
     for item in encoding.split(","):
         name, *parameters = (part.strip().lower() for part in item.split(";"))
-        if name in ("gzip", "*"):
-            return not any(parameter.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
-    return False
+        refused = any(parameter.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for parameter in parameters)
+        taken.setdefault(name, not refused)
+    return taken.get("gzip", taken.get("*", False))
 
 
 async def answer(send: Send, body: bytes, content_type: str, encoding: str) -> None:

@@ -15,17 +15,23 @@ from kwok_controller.kubelet.endpoints import NODE_NAME, Served
 def targets(served: Iterable[Served], nodes: Iterable[str], *, host: str, scheme: str) -> bytes:
     """What is to be scraped: every Metric, of every node where its path has one, as `http_sd_config` takes it.
 
+    A Metric without a node in its path is for the node of its own name. Where there is none it is left out, other than in the Go kwok: it
+    would be a target that is always down.
+
     Args:
         served: the Metrics.
         nodes: all nodes.
         host: whom the client asked, with the port.
         scheme: in which the client asked.
     """
-    names = list(nodes)
+    names = dict.fromkeys(nodes)
     hosts = [host]
     found = []
     for metric in served:
-        paths = [metric.path.replace(NODE_NAME, name) for name in names] if NODE_NAME in metric.path else [metric.path]
+        if NODE_NAME in metric.path:
+            paths = [metric.path.replace(NODE_NAME, name) for name in names]
+        else:
+            paths = [metric.path] if metric.name in names else []
         for path in paths:
             labels = {"__metrics_path__": path, "__scheme__": scheme, "metrics_name": metric.name}
             found.append({"targets": hosts, "labels": labels})

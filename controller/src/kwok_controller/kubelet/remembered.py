@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 LIMIT: Final = 4096
-"""Answers that are remembered; those that came first are forgotten first."""
+"""Answers that are remembered; those that have not been asked for the longest time are forgotten first."""
 
 IN_FLIGHT: Final = 16
 """Questions that are asked at a time: who sends made-up tokens must not keep the apiserver busy."""
@@ -37,7 +38,8 @@ class Remembered(Generic[K, V]):
     def __init__(self, monotonic: Callable[[], float], limit: int = LIMIT) -> None:
         self._monotonic = monotonic
         self._limit = limit
-        self._answers: dict[K, tuple[V, float]] = {}
+        # Those that were asked for last at the end.
+        self._answers: OrderedDict[K, tuple[V, float]] = OrderedDict()
         self._asking: dict[K, asyncio.Task[V]] = {}
         self._places = asyncio.Semaphore(IN_FLIGHT)
 
@@ -48,6 +50,7 @@ class Remembered(Generic[K, V]):
         """The answer that is remembered, or that to a new question. What `ask` raises is raised, and not remembered."""
         known = self._answers.get(key)
         if known is not None and known[1] > self._monotonic():
+            self._answers.move_to_end(key)
             return known[0]
         task = self._asking.get(key)
         if task is None:
@@ -61,8 +64,8 @@ class Remembered(Generic[K, V]):
                 answer = await ask()
         finally:
             del self._asking[key]
-        self._answers.pop(key, None)
         self._answers[key] = (answer.value, self._monotonic() + answer.seconds)
+        self._answers.move_to_end(key)
         if len(self._answers) > self._limit:
-            del self._answers[next(iter(self._answers))]
+            self._answers.popitem(last=False)
         return answer.value

@@ -110,6 +110,7 @@ class Scrapes:
     def _pod_gone(self, pod: Object) -> None:
         self._cumulative.forget_pod(pod)
         self._momentary.forget(pod)
+        self.sources.selection.forget(pod["metadata"]["namespace"], pod["metadata"]["name"])
 
     def _node_gone(self, name: str) -> None:
         self._cumulative.forget_node(name)

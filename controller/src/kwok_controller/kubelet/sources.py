@@ -40,11 +40,14 @@ RESOURCES: Final[dict[str, Resource]] = {
 }
 """What is followed, by kind."""
 
+HEALING_S: Final = 5.0
+"""Between two looks at what has failed, whether it has healed: nobody may ask for it any more, or its pods may be gone."""
+
 
 class Metrics(Protocol):
     """What is needed of `telemetry.metrics.Metrics`."""
 
-    def evaluation_failed(self, kind: str, name: str, count: int) -> None:
+    def evaluation_failed(self, kind: str, namespace: str, name: str, count: int) -> None:
         """Count series, or usages, that could not be evaluated."""
 
     def watch_restarted(self, resource: str, reason: str) -> None:
@@ -87,6 +90,7 @@ class Sources:
         self._followed: dict[tuple[str, Key], Followed] = {}
         self._by_subject: dict[str, Followed] = {}
         self._usages: dict[Followed, ResourceUsage | ClusterResourceUsage] = {}
+        self._failing: set[Followed] = set()
         self._following = [self._follow(client, RESOURCES[kind]) for kind in RESOURCES if kind in follow] if client is not None else []
         for obj in local:
             self._take_local(obj)
@@ -102,34 +106,46 @@ class Sources:
             return
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._statuses.run())
+            tasks.create_task(self._heal())
             for following in self._following:
                 tasks.create_task(following.run())
 
     def rendered(self, served: Served, failures: Iterable[Failure]) -> None:
         """Take what failed in a scrape."""
         followed = served.followed
-        now = self._clock.monotonic()
-        new = False
         for failure in failures:
-            self._metrics.evaluation_failed("Metric", served.name, failure.count)
-            if followed.failed(failure.field, str(failure), now):
-                new = True
+            self._metrics.evaluation_failed("Metric", "", served.name, failure.count)
+            if self._failed(followed, failure.field, str(failure)):
                 _log.error("a metric cannot be evaluated", object=str(followed), error=str(failure))
-        if followed.heal(now) or new:
-            self._check(followed)
 
     def usage_failed(self, problem: Problem) -> None:
         """Take what failed when a usage was evaluated."""
         followed = self._by_subject.get(problem.subject)
         if followed is None:
             return
-        self._metrics.evaluation_failed(followed.resource.kind, followed.name, 1)
-        field, now = problem.path.removeprefix("$."), self._clock.monotonic()
-        new = followed.failed(field, f"{field}: {problem.message}", now)
-        if new:
+        self._metrics.evaluation_failed(followed.resource.kind, followed.namespace, followed.name, 1)
+        field = problem.path.removeprefix("$.")
+        if self._failed(followed, field, f"{field}: {problem.message}"):
             _log.error("a usage cannot be evaluated", object=problem.subject, field=field, error=problem.message)
-        if followed.heal(now) or new:
+
+    def _failed(self, followed: Followed, field: str, message: str) -> bool:
+        """Whether it is new that this field fails."""
+        new = followed.failed(field, message, self._clock.monotonic())
+        if new:
+            self._failing.add(followed)
             self._check(followed)
+        return new
+
+    async def _heal(self) -> None:
+        """Say of what has not failed for long that it is well again."""
+        while True:
+            await self._clock.sleep(HEALING_S)
+            now = self._clock.monotonic()
+            for followed in list(self._failing):
+                if followed.heal(now):
+                    self._check(followed)
+                if not followed.fails:
+                    self._failing.discard(followed)
 
     # What comes in.
 
@@ -161,6 +177,7 @@ class Sources:
         followed = self._followed.pop((resource.kind, key), None)
         if followed is not None:
             self._by_subject.pop(str(followed), None)
+            self._failing.discard(followed)
             self._forget(followed)
             if self._statuses is not None:
                 self._statuses.forget(followed)

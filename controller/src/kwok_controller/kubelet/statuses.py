@@ -91,10 +91,13 @@ class Followed:
         self._failures[field] = (message if known is None else known[0], now)
         return known is None
 
+    @property
+    def fails(self) -> bool:
+        """Whether an expression has failed lately."""
+        return bool(self._failures)
+
     def heal(self, now: float) -> bool:
         """Let go of what has not failed for long; whether there was anything."""
-        if not self._failures:
-            return False
         healed = [field for field, (_, last) in self._failures.items() if now - last >= HEALED_S]
         for field in healed:
             del self._failures[field]

@@ -21,6 +21,7 @@ from kwok_controller.usage.functions import Usages
 from kwok_controller.usage.pods import containers_of, is_running, run_of
 
 _NANO: Final = 10**9
+_MOST: Final = 2**64 - 1
 _OVER: Final = ("Succeeded", "Failed")
 
 
@@ -99,14 +100,19 @@ def pod_list(texts: Iterable[bytes]) -> bytes:
 
 
 def _cpu(time: str, cores: float, seconds: float) -> dict[str, Any]:
-    return {"time": time, "usageNanoCores": round(cores * _NANO), "usageCoreNanoSeconds": round(seconds * _NANO)}
+    return {"time": time, "usageNanoCores": _uint64(cores * _NANO), "usageCoreNanoSeconds": _uint64(seconds * _NANO)}
 
 
 def _memory(time: str, used: float, capacity: float | None = None) -> dict[str, Any]:
-    stats = {"time": time, "usageBytes": round(used), "workingSetBytes": round(used)}
+    stats = {"time": time, "usageBytes": _uint64(used), "workingSetBytes": _uint64(used)}
     if capacity is not None:
-        stats["availableBytes"] = max(0, round(capacity - used))
+        stats["availableBytes"] = _uint64(capacity - used)
     return stats
+
+
+def _uint64(number: float) -> int:
+    """As the numbers of the Summary API are; 2⁶⁴-1 nanoseconds of CPU are a million cores for five hours."""
+    return _MOST if number >= _MOST else max(0, round(number))
 
 
 def _capacity(node: Object) -> float | None:

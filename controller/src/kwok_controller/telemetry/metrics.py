@@ -115,7 +115,7 @@ class Metrics:
         self._evaluation_errors = Counter(
             f"{PREFIX}_metric_evaluation_errors",
             "Series of Metrics, and usages, that could not be evaluated, by the object whose expression it was.",
-            ("kind", "name"),
+            ("kind", "namespace", "name"),
             registry=reg,
         )
         self.event_loop_lag = Gauge(f"{PREFIX}_event_loop_lag_seconds", "How late the event loop was when it was last asked.", registry=reg)
@@ -161,11 +161,11 @@ class Metrics:
         """Count a watch of `resource` that is started again."""
         self._watch_restarts.labels(self._resource_label(resource), self._reason_label(reason)).inc()
 
-    def evaluation_failed(self, kind: str, name: str, count: int) -> None:
-        """Count series, or usages, of the object of this kind and name that could not be evaluated."""
-        if self._source_label(f"{kind}/{name}") == OTHER:
-            name = OTHER
-        self._evaluation_errors.labels(kind, name).inc(count)
+    def evaluation_failed(self, kind: str, namespace: str, name: str, count: int) -> None:
+        """Count series, or usages, of an object that could not be evaluated; `namespace` is empty for one that has none."""
+        if self._source_label(f"{kind}/{namespace}/{name}") == OTHER:
+            namespace, name = "", OTHER
+        self._evaluation_errors.labels(kind, namespace, name).inc(count)
 
     def bind_queue(self, depths: dict[str, Callable[[], float]], oldest_age: Callable[[], float]) -> None:
         """Take the depth of the queue of each priority, and the age of the oldest job that is due, from functions."""

@@ -132,6 +132,10 @@ class Selection:
             entries[container] = self._search(namespace, pod, labels, container)
         return entries[container]
 
+    def forget(self, namespace: str, pod: str) -> None:
+        """A pod is gone."""
+        self._found.pop((namespace, pod), None)
+
     def _search(self, namespace: str, pod: str, labels: Mapping[str, str], container: str) -> Entry | None:
         own = self._pods.get((namespace, pod))
         if own is not None:

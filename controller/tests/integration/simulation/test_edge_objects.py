@@ -46,7 +46,8 @@ MERGE: Final = "application/merge-patch+json"
 LEASES_IN: Final = "kube-node-lease"
 
 ANNOTATIONS: Final = 256 * 1024
-"""Bytes of all annotations of an object: `TotalAnnotationSizeLimitB` of k8s.io/apimachinery (`pkg/api/validation/objectmeta.go`)."""
+"""Bytes of all annotations of an object: `TotalAnnotationSizeLimitB` of k8s.io/apimachinery (`pkg/api/validation/objectmeta.go`).
+What is larger, 1 MiB, stands in a spec."""
 
 NAME: Final = 253
 """Characters of a name: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names."""

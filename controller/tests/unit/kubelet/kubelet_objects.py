@@ -77,10 +77,10 @@ class Metrics:
     """What counts errors."""
 
     def __init__(self) -> None:
-        self.errors: dict[tuple[str, str], int] = {}
+        self.errors: dict[tuple[str, str, str], int] = {}
 
-    def evaluation_failed(self, kind: str, name: str, count: int) -> None:
-        self.errors[kind, name] = self.errors.get((kind, name), 0) + count
+    def evaluation_failed(self, kind: str, namespace: str, name: str, count: int) -> None:
+        self.errors[kind, namespace, name] = self.errors.get((kind, namespace, name), 0) + count
 
     def watch_restarted(self, resource: str, reason: str) -> None:
         raise AssertionError(f"{resource}: {reason}")

@@ -188,6 +188,24 @@ def test_the_summary_adds_containers_up_to_pods_and_these_to_the_node() -> None:
     assert second["containers"][0]["startTime"] == second["startTime"] == "2023-11-14T22:13:20Z"
 
 
+def test_numbers_of_the_summary_that_are_too_large_are_the_largest_there_are() -> None:
+    clock = FakeClock()
+    most = 2**64 - 1
+    much = usage(cpu='Constant("1M")', memory="9000000000000000000.0")
+    big = node("own", ip=ALONE[0])
+    big["status"]["capacity"]["memory"] = "9E"
+    made = scrapes(clock, much, nodes=(big,), pods=(pod("a", "own", "app", "side", "more"),))
+    assert orjson.loads(ask(made, "/stats/summary", ALONE).body)["node"]["cpu"]["usageCoreNanoSeconds"] == 0
+    clock.step_wall(10 * 3600)
+    found = orjson.loads(ask(made, "/stats/summary", ALONE).body)
+    for each in (found["node"], found["pods"][0]):
+        assert each["cpu"]["usageNanoCores"] == 3 * 10**15
+        assert each["cpu"]["usageCoreNanoSeconds"] == most
+        assert each["memory"]["usageBytes"] == each["memory"]["workingSetBytes"] == most
+    assert found["node"]["memory"]["availableBytes"] == 0
+    assert found["pods"][0]["containers"][0]["cpu"]["usageCoreNanoSeconds"] == most
+
+
 def test_all_of_a_scrape_is_of_one_moment_and_counters_go_on() -> None:
     clock = FakeClock()
     metrics = metric(
@@ -214,7 +232,8 @@ def test_all_of_a_scrape_is_of_one_moment_and_counters_go_on() -> None:
 
 
 def test_prometheus_discovers_every_node_and_metric() -> None:
-    made = world(metric(), metric("n1", path="/metrics/one"))
+    # Without a node's name in its path, a Metric is for the node of its own name, and there is none for the last.
+    made = world(metric(), metric("n1", path="/metrics/one"), metric("nobody", path="/metrics/nobody"))
     answer = ask(made, "/discovery/prometheus")
     assert answer.headers["content-type"] == "application/json"
     of_nodes = [
@@ -236,6 +255,9 @@ def test_prometheus_discovers_every_node_and_metric() -> None:
         ("identity", False),
         ("", False),
         ("gzip; q=0.0", False),
+        ("*;q=0, gzip", True),
+        ("*, gzip;q=0", False),
+        ("br, *;q=0", False),
     ],
 )
 def test_what_is_large_is_gzipped_for_those_who_take_it(encoding: str, zipped: bool) -> None:

@@ -214,3 +214,39 @@ def test_few_questions_are_asked_at_a_time_and_few_answers_remembered() -> None:
         assert len(memory) == 10
 
     asyncio.run(main())
+
+
+def test_what_was_not_asked_for_the_longest_time_is_forgotten_first() -> None:
+    async def main() -> None:
+        asked: list[int] = []
+        memory: Remembered[int, int] = Remembered(FakeClock().monotonic, limit=3)
+
+        async def get(number: int) -> None:
+            async def ask() -> Answer[int]:
+                asked.append(number)
+                return Answer(number, 100.0)
+
+            assert await memory.get(number, ask) == number
+
+        for number in (0, 1, 2, 0, 3, 0, 4, 0, 3):
+            await get(number)
+        assert asked == [0, 1, 2, 3, 4]
+        assert len(memory) == 3
+
+    asyncio.run(main())
+
+
+def test_who_may_see_single_nodes_is_asked_about_once_for_each() -> None:
+    nodes = 5_000
+
+    async def main() -> None:
+        reviews = FakeReviews()
+        reviews.rules = {("scraper", "metrics", f"node-{number}") for number in range(nodes)}
+        authorizer = Authorizer(reviews.client, FakeClock())
+        for _ in range(2):
+            for number in range(nodes):
+                assert await authorizer.allowed(User("scraper"), "get", ("metrics",), f"node-{number}")
+        # One of them is whether they may see all.
+        assert len(reviews.asked) == nodes + 1
+
+    asyncio.run(main())

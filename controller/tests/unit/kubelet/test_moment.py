@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fake_clock import FakeClock
 from kubelet_objects import Metrics, Object, decoded, metric, node, pod, scrapes, usage
 
@@ -63,4 +64,13 @@ def test_a_usage_that_fails_is_told_each_time() -> None:
     put(made, node("n1"))
     put(made, pod("a"))
     assert (memory(made), memory(made)) == (0, 0)
-    assert metrics.errors == {("ClusterResourceUsage", "all"): 2}
+    assert metrics.errors == {("ClusterResourceUsage", "", "all"): 2}
+
+
+def test_what_counts_for_a_pod_that_is_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = scrapes(FakeClock(), metric(), usage(), nodes=(node("n1"),), pods=(pod("a"), pod("b")))
+    memory(made)
+    forgotten: list[tuple[str, str]] = []
+    monkeypatch.setattr(made.sources.selection, "forget", lambda *key: forgotten.append(key))
+    made.store.vanished("Pod", ("default", "a"))
+    assert forgotten == [("default", "a")]

@@ -300,7 +300,7 @@ def test_an_evaluation_that_fails_is_counted_and_said_until_it_has_healed(monkey
         async with followed(monkeypatch, metric("resource", GAUGE, FAILING)) as world:
             assert world.scrape() == "node_x 1"
             assert world.scrape() == "node_x 1"
-            assert world.metrics.errors == {("Metric", "resource"): 2}
+            assert world.metrics.errors == {("Metric", "", "resource"): 2}
             await settle()
             assert world.cluster.condition("Metric", "resource") == ("True", "Accepted", "The object is valid and in use.")
             await world.clock.advance(30)
@@ -328,12 +328,72 @@ def test_a_usage_that_fails_is_counted_and_said(monkeypatch: pytest.MonkeyPatch)
         async with followed(monkeypatch, metric(), usage(memory='Quantity(pod.metadata.annotations["m"])')) as world:
             await world.clock.advance(31)
             assert world.scrape() == "node_memory_working_set_bytes 0"
-            assert world.metrics.errors == {("ClusterResourceUsage", "all"): 1}
+            assert world.metrics.errors == {("ClusterResourceUsage", "", "all"): 1}
             await settle()
             condition = world.cluster.condition("ClusterResourceUsage", "all")
             assert condition is not None
             assert condition[:2] == ("False", "EvaluationFailed")
             assert condition[2].startswith("spec.usages[0].usage.memory.expression: ")
+
+    asyncio.run(main())
+
+
+def test_failures_of_usages_with_one_name_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        failing = 'Quantity(pod.metadata.annotations["m"])'
+        usages = [usage("web", memory=failing, namespace=namespace) for namespace in ("default", "other")]
+        async with followed(monkeypatch, metric(), *usages) as world:
+            other = pod("web", "n1", uid="uid-other")
+            other["metadata"]["namespace"] = "other"
+            world.scrapes.store.observed("Pod", ("other", "web"), other)
+            world.scrape()
+            assert world.metrics.errors == {("ResourceUsage", "default", "web"): 1, ("ResourceUsage", "other", "web"): 1}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["usage", "metric"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_has_not_failed_for_a_minute_is_well_again_whether_it_is_asked_for_or_not(
+    monkeypatch: pytest.MonkeyPatch, kind: str, gone: bool
+) -> None:
+    accepted = ("True", "Accepted", "The object is valid and in use.")
+    objects = [metric(), usage(memory='Quantity(pod.metadata.annotations["m"])')] if kind == "usage" else [metric("resource", FAILING)]
+    of = ("ClusterResourceUsage", "all") if kind == "usage" else ("Metric", "resource")
+
+    async def main() -> None:
+        async with followed(monkeypatch, *objects) as world:
+            await world.clock.advance(31)
+            world.scrape()
+            await world.clock.advance(55)
+            condition = world.cluster.condition(*of)
+            assert condition is not None
+            assert condition[1] == "EvaluationFailed"
+            if gone:
+                world.scrapes.store.vanished("Pod", ("default", "web"))
+                world.scrapes.store.observed("Node", ("", "n1"), node("n1", labels={"cpus": "4"}))
+                world.scrape()
+            await world.clock.advance(10)
+            assert world.cluster.condition(*of) == accepted
+            written = len(world.cluster.writes)
+            await world.clock.advance(100)
+            assert len(world.cluster.writes) == written
+
+    asyncio.run(main())
+
+
+def test_what_is_gone_is_not_said_to_be_well_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with followed(monkeypatch, metric("resource", FAILING)) as world:
+            await world.clock.advance(31)
+            world.scrape()
+            await settle()
+            world.cluster.delete("Metric", "resource")
+            await settle()
+            updates: list[str] = []
+            monkeypatch.setattr(world.cluster, "update", lambda *args, **options: updates.append("written"))
+            await world.clock.advance(100)
+            assert updates == []
 
     asyncio.run(main())
 

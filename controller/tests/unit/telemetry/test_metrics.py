@@ -99,10 +99,17 @@ def test_the_exposition_is_what_the_scraper_prefers() -> None:
 
 def test_failed_evaluations_are_counted_by_object_within_a_bound() -> None:
     metrics = Metrics(process=False)
-    metrics.evaluation_failed("Metric", "resource", 3)
-    metrics.evaluation_failed("Metric", "resource", 1)
-    for number in range(module.SOURCE_LIMIT + 1):
-        metrics.evaluation_failed("ResourceUsage", f"pod-{number}", 1)
-    assert value(metrics, "metric_evaluation_errors_total", kind="Metric", name="resource") == 4
-    assert value(metrics, "metric_evaluation_errors_total", kind="ResourceUsage", name="pod-0") == 1
-    assert value(metrics, "metric_evaluation_errors_total", kind="ResourceUsage", name="other") == 2
+    metrics.evaluation_failed("Metric", "", "resource", 3)
+    metrics.evaluation_failed("Metric", "", "resource", 1)
+    for number in range(module.SOURCE_LIMIT - 1):
+        metrics.evaluation_failed("ResourceUsage", f"ns-{number}", "web", 1)
+    for _ in range(2):
+        metrics.evaluation_failed("ResourceUsage", "late", "web", 1)
+
+    def errors(kind: str, namespace: str, name: str) -> float | None:
+        return value(metrics, "metric_evaluation_errors_total", kind=kind, namespace=namespace, name=name)
+
+    assert errors("Metric", "", "resource") == 4
+    assert errors("ResourceUsage", "ns-0", "web") == errors("ResourceUsage", "ns-1", "web") == 1
+    assert errors("ResourceUsage", "", "other") == 2
+    assert errors("ResourceUsage", "late", "web") is None

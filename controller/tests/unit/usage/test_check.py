@@ -36,6 +36,13 @@ from .conftest import SECOND, START, MakePod, MakeUsage, Small
         ("cpu", {"value": "1e30"}, "value", "too large"),
         ("memory", {"value": "500m"}, "value", "no whole number of them: take a quantity such as 64Mi"),
         ("ephemeral-storage", {"value": "0.5"}, "value", "no whole number"),
+        ("cpu", {"expression": "Constant('128Mi')"}, "expression", "128Mi has a suffix of bytes"),
+        ("cpu", {"expression": "Quantity('128Mi')"}, "expression", "128Mi has a suffix of bytes"),
+        ("cpu", {"expression": "Constant(Quantity('2Gi'))"}, "expression", "2Gi has a suffix of bytes"),
+        ("cpu", {"expression": "Constant('1') + 2.0 * Constant('128Mi') / 3.0"}, "expression", "128Mi has a suffix of bytes"),
+        ("cpu", {"expression": "Constant(-0.5)"}, "expression", "a usage of -0.5 is below zero"),
+        ("cpu", {"expression": "Constant('1') - Constant('3')"}, "expression", "a usage of -2.0 is below zero"),
+        ("memory", {"expression": "Constant('500m')"}, "expression", "no whole number of them: take a quantity such as 64Mi"),
     ],
 )
 def test_problems(usage: MakeUsage, resource: str, value: dict[str, Any], field: str, message: str) -> None:
@@ -51,6 +58,8 @@ def test_problems(usage: MakeUsage, resource: str, value: dict[str, Any], field:
 def test_what_is_right(usage: MakeUsage) -> None:
     values = [{"value": "250m"}, {"value": 2}, {"expression": 'pod.Usage("memory") / 2.0'}, {"expression": "Rand()"}, {}]
     entries = [{"usage": {"cpu": value}} for value in values]
+    entries += [{"usage": {"cpu": {"expression": each}}} for each in ("Constant('250m')", "Constant('2Gi') / Constant('1Gi')")]
+    entries.append({"usage": {"memory": {"expression": "Constant('1Gi') / 3.0"}}})
     assert check_usage(usage("web", *entries, {"usage": {"memory": {"value": "64Mi"}, "pods": {"value": "1.5"}}})) == []
 
 

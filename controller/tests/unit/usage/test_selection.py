@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -94,6 +96,25 @@ def test_changes_count_at_once(usage: MakeUsage) -> None:
     selection.remove(all_pods)
     assert found(selection, app="x") is None
     assert len(set(versions)) == len(versions)
+
+
+class Labels(dict[str, str]):
+    """Labels that can be seen to be let go of."""
+
+
+def test_pods_that_are_gone_are_forgotten(usage: MakeUsage) -> None:
+    selection = Selection([usage("all", cpu("1"), selector={"matchLabels": {"app": "web"}})])
+    labels = {name: Labels(app="web") for name in ("gone", "stays")}
+    held = {name: ref(each) for name, each in labels.items()}
+    for name, each in labels.items():
+        selection.find("default", name, each, "main")
+    labels.clear()
+    del each
+    selection.forget("default", "gone")
+    selection.forget("default", "never-there")
+    gc.collect()
+    assert {name: each() is not None for name, each in held.items()} == {"gone": False, "stays": True}
+    assert found(selection, pod="gone", app="web") == "1"
 
 
 def test_entries_say_where_they_stand(usage: MakeUsage) -> None:
