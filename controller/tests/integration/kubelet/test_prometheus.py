@@ -351,10 +351,10 @@ def test_requests_of_a_histogram_are_counted_once(monitored: Monitored) -> None:
     assert counted == pytest.approx(PODS_COUNT * 100, rel=0.05)
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_counters_have_no_resets_over_a_restart(cluster: Cluster, monitored: Monitored, how: str) -> None:
+@pytest.mark.parametrize(("how", "first"), [("stopped", 0), ("killed", REPLACED)])
+def test_counters_have_no_resets_over_a_restart(cluster: Cluster, monitored: Monitored, how: str, first: int) -> None:
     began = time.time()
-    asyncio.run(_replace_pods(cluster))
+    asyncio.run(_replace_pods(cluster, first))
     monitored.wait_for_scrapes(time.time())
     if how == "killed":
         # What was started since the last renewals of the Leases would not be known.
@@ -383,15 +383,16 @@ def test_counters_have_no_resets_over_a_restart(cluster: Cluster, monitored: Mon
     test_usage_is_what_was_configured(monitored)
 
 
-async def _replace_pods(cluster: Cluster) -> None:
-    """A pod on each of some nodes goes, and another one of its name comes."""
-    numbers = range(REPLACED)
+async def _replace_pods(cluster: Cluster, first: int) -> None:
+    """A pod on each of some nodes goes, and another one comes there, whose name is new: its series are others."""
+    numbers = range(first, first + REPLACED)
     at_once = json.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}).encode()
     async with cluster.client() as client:
         for number in numbers:
-            made = pod(RUN, number, NODES_COUNT, containers=[CONTAINER])
+            made = pod(RUN, number, NODES_COUNT)
             await client.request("DELETE", PODS.path(RUN, made["metadata"]["name"]), body=at_once)
-        await create_all(client, PODS, RUN, (pod(RUN, number, NODES_COUNT, containers=[CONTAINER]) for number in numbers))
+        new = (number + PODS_COUNT for number in numbers)
+        await create_all(client, PODS, RUN, (pod(RUN, number, NODES_COUNT, containers=[CONTAINER]) for number in new))
         await until(client, PODS, is_running, PODS_COUNT, namespace=RUN)
 
 
