@@ -56,16 +56,18 @@ def _wrong(evaluator: Evaluator, path: str, resource: str, usage: ResourceUsageV
         yield where, str(error)
         return
     kind = "" if usage.value is not None or usage.expression is None else evaluator.compile(usage.expression).kind
-    if usage.value is not None:
-        message = _wrong_value(resource, usage.value)
-    elif kind == _DURATION:
-        message = "the expression gives a duration, which would count in nanoseconds: divide it, or take a number"
-    elif kind not in _NUMBERS:
-        message = f"the expression gives a value of type {kind}, not a number or a quantity"
-    else:
-        message = ""
+    message = wrong_kind(kind) if usage.value is None else _wrong_value(resource, usage.value)
     if message:
         yield where, message
+
+
+def wrong_kind(kind: str) -> str:
+    """What is wrong with an expression that gives values of a type of CEL and should give numbers; empty: nothing."""
+    if kind == _DURATION:
+        return "the expression gives a duration, which would count in nanoseconds: divide it, or take a number"
+    if kind not in _NUMBERS:
+        return f"the expression gives a value of type {kind}, not a number or a quantity"
+    return ""
 
 
 def _wrong_value(resource: str, value: Any) -> str:
