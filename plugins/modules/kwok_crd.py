@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kwok_crd
-short_description: Put the CRDs of kwok.x-k8s.io into a cluster
+short_description: Put the CRDs of kwok.x-k8s.io and kwok-sim.dev into a cluster
 version_added: 0.1.0
 author:
   - the kwok.sim contributors (@kwok-sim)
 description:
-  - Makes the CustomResourceDefinitions of C(kwok.x-k8s.io) be in the cluster as the installed C(kwok-controller) has them, and waits
-    until the apiserver serves them.
-  - The Go C(kwok) reads the same kinds.
+  - Makes the CustomResourceDefinitions of C(kwok.x-k8s.io) and C(kwok-sim.dev) be in the cluster as the installed C(kwok-controller)
+    has them, and waits until the apiserver serves them.
+  - The Go C(kwok) reads the same kinds of C(kwok.x-k8s.io). Those of C(kwok-sim.dev) are extensions: WorkloadTrace.
 extends_documentation_fragment:
   - kwok.sim.attributes
   - kwok.sim.attributes.actiongroup
@@ -39,7 +39,7 @@ options:
     choices: [present, absent]
     default: present
   kinds:
-    description: The kinds; if omitted, all twelve.
+    description: The kinds; if omitted, all of them.
     type: list
     elements: str
     default: []

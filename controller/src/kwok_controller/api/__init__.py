@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The API group kwok.x-k8s.io/v1alpha1 and the configuration file: types, defaults, checks, CRDs. Without I/O, except in `load.py`."""
+"""The API group kwok.x-k8s.io/v1alpha1, our own kwok-sim.dev/v1alpha1 and the configuration file: types, defaults, checks, CRDs.
+
+Without I/O, except in `load.py`.
+"""
 
 from kwok_controller.api.decode import decode, decode_stage, unknown_fields
 from kwok_controller.api.errors import InvalidObject

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The CustomResourceDefinitions of the group, made from its types.
+"""The CustomResourceDefinitions of all kinds, made from their types.
 
-Names, scope and what is valid are those of kwok v0.8.0 (`kustomize/crd/bases`), so that either controller can use either's
+Of kwok's kinds, names, scope and what is valid are those of kwok v0.8.0 (`kustomize/crd/bases`), so that either controller can use either's
 definitions. Ours have columns for `kubectl get`, the field `status.observedGeneration` of what the controller follows and `matchLabels` of
 the selectors of pods beyond that.
 """
@@ -16,28 +16,28 @@ from msgspec import NODEFAULT, inspect
 
 from kwok_controller.api.decode import type_of, unwrap
 from kwok_controller.api.kinds import KINDS, Kind
-from kwok_controller.api.meta import GROUP, INT32_MAX, INT32_MIN, INT64_MAX, VERSION, ObjectMeta
+from kwok_controller.api.meta import INT32_MAX, INT32_MIN, INT64_MAX, VERSION, ObjectMeta
 
+_READY = {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'}
 _COLUMNS: dict[str, list[dict[str, Any]]] = {
     "Stage": [
         {"name": "Group", "type": "string", "jsonPath": ".spec.resourceRef.apiGroup", "description": "Group and version of the kind"},
         {"name": "Kind", "type": "string", "jsonPath": ".spec.resourceRef.kind", "description": "The kind that the stage is for"},
         {"name": "Weight", "type": "integer", "jsonPath": ".spec.weight", "description": "The stage's weight where several match"},
-        {
-            "name": "Ready",
-            "type": "string",
-            "jsonPath": '.status.conditions[?(@.type=="Ready")].status',
-            "description": "Whether the controller plays the stage",
-        },
+        {**_READY, "description": "Whether the controller plays the stage"},
     ],
     "Metric": [{"name": "Path", "type": "string", "jsonPath": ".spec.path", "description": "The path of the HTTP endpoint"}],
+    "WorkloadTrace": [
+        {**_READY, "description": "Whether the controller sends traces"},
+        {
+            "name": "Reason",
+            "type": "string",
+            "jsonPath": '.status.conditions[?(@.type=="Ready")].reason',
+            "description": "Why, and whether something is left out",
+        },
+    ],
 }
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp", "description": "How long the object has existed"}
-
-_TYPE_META = {
-    "apiVersion": {"type": "string", "description": f"Group and version of the kind: {GROUP}/{VERSION}."},
-    "kind": {"type": "string", "description": "The kind of the object."},
-}
 
 
 def crds() -> list[dict[str, Any]]:
@@ -50,9 +50,9 @@ def crd(kind: Kind) -> dict[str, Any]:
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
         "spec": {
-            "group": GROUP,
+            "group": kind.group,
             "names": {"kind": kind.name, "listKind": f"{kind.name}List", "plural": kind.plural, "singular": kind.singular},
             "scope": "Namespaced" if kind.namespaced else "Cluster",
             "versions": [
@@ -72,7 +72,11 @@ def crd(kind: Kind) -> dict[str, Any]:
 def schema(kind: Kind) -> dict[str, Any]:
     """The structural schema of a kind's objects."""
     result = _schema(type_of(kind.type))
-    result["properties"] = {**{name: dict(value) for name, value in _TYPE_META.items()}, **result["properties"]}
+    result["properties"] = {
+        "apiVersion": {"type": "string", "description": f"Group and version of the kind: {kind.api_version}."},
+        "kind": {"type": "string", "description": "The kind of the object."},
+        **result["properties"],
+    }
     return result
 
 

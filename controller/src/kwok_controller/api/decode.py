@@ -47,16 +47,16 @@ def decode_stage(obj: Any) -> Stage:
 
 
 def decode(obj: Any) -> Resource:
-    """An object of any kind of the group; a stage as by `decode_stage`.
+    """An object of any kind; a stage as by `decode_stage`.
 
     Raises:
-        InvalidObject: The object is of no kind of the group, or not as its kind demands.
+        InvalidObject: The object is of none of the kinds, or not as its kind demands.
     """
     name = obj.get("kind") if isinstance(obj, dict) else None
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise InvalidObject("$.kind", f"expected one of {', '.join(sorted(KINDS))}, got {_shown(name)}", subject_of(obj))
-    decoded = decode_as(obj, kind.name, kind.type)
+    decoded = decode_as(obj, kind.name, kind.type, kind.api_version)
     return normalize(decoded) if isinstance(decoded, Stage) else decoded
 
 
@@ -87,7 +87,7 @@ def unknown_fields(obj: Any, kind: str) -> list[str]:
     """The JSON paths of the fields that objects of this kind don't have; `metadata` is not looked into.
 
     Raises:
-        KeyError: The group has no such kind.
+        KeyError: There is no such kind.
     """
     return unknown_fields_of(obj, KINDS[kind].type)
 

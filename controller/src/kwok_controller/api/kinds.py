@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The twelve kinds of the group: their names in the API, their scope, their types."""
+"""The twelve kinds of kwok's group and those of our own: their names in the API, their scope, their types."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Final, NamedTuple, get_args
 from kwok_controller.api.attach import Attach, ClusterAttach
 from kwok_controller.api.execute import ClusterExec, Exec
 from kwok_controller.api.logs import ClusterLogs, Logs
+from kwok_controller.api.meta import GROUP, OWN_GROUP, VERSION
 from kwok_controller.api.metric import Metric
 from kwok_controller.api.portforward import ClusterPortForward, PortForward
 from kwok_controller.api.stage import Stage
 from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
+from kwok_controller.api.workload_trace import WorkloadTrace
 
 Resource = (
     Stage
@@ -28,6 +30,7 @@ Resource = (
     | ClusterAttach
     | PortForward
     | ClusterPortForward
+    | WorkloadTrace
 )
 
 Shown = Metric | ResourceUsage | ClusterResourceUsage
@@ -36,9 +39,12 @@ Shown = Metric | ResourceUsage | ClusterResourceUsage
 SHOWN: Final = tuple(kind.__name__ for kind in get_args(Shown))
 """The kinds of `Shown`."""
 
+TRACED: Final = WorkloadTrace.__name__
+"""The kind that traces of workloads come from."""
+
 
 class Kind(NamedTuple):
-    """A kind of the group.
+    """A kind.
 
     Attributes:
         name: The kind.
@@ -46,6 +52,7 @@ class Kind(NamedTuple):
         singular: What people may type for one of them.
         namespaced: Whether its objects live in namespaces.
         type: What its objects are decoded to.
+        group: That it is of.
     """
 
     name: str
@@ -53,6 +60,12 @@ class Kind(NamedTuple):
     singular: str
     namespaced: bool
     type: type[Resource]
+    group: str = GROUP
+
+    @property
+    def api_version(self) -> str:
+        """As objects name it."""
+        return f"{self.group}/{VERSION}"
 
 
 KINDS: dict[str, Kind] = {
@@ -70,5 +83,9 @@ KINDS: dict[str, Kind] = {
         Kind("PortForward", "portforwards", "portforward", True, PortForward),
         Kind("ResourceUsage", "resourceusages", "resourceusage", True, ResourceUsage),
         Kind("Stage", "stages", "stage", False, Stage),
+        Kind("WorkloadTrace", "workloadtraces", "workloadtrace", True, WorkloadTrace, OWN_GROUP),
     )
 }
+
+GROUPS: Final = frozenset(kind.group for kind in KINDS.values())
+"""Those of all kinds."""

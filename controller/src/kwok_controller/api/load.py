@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from kwok_controller.api.configuration import CONFIG_API_VERSION, CONFIG_KIND, decode_configuration, unknown_configuration_fields
 from kwok_controller.api.decode import decode, subject_of, unknown_fields
 from kwok_controller.api.errors import InvalidFile, InvalidObject
-from kwok_controller.api.kinds import KINDS, Resource
-from kwok_controller.api.meta import GROUP
+from kwok_controller.api.kinds import GROUPS, KINDS, Resource
 from kwok_controller.expressions.yaml import YamlError, load_yaml
 
 STDIN = "-"
@@ -64,7 +63,7 @@ class Configuration(NamedTuple):
 
     Attributes:
         settings: The options that they set, by their names in `Options`, for `apply_flags`.
-        objects: The objects of the group, in their order, decoded.
+        objects: The objects of our kinds, in their order, decoded.
         warnings: What has no effect: unknown fields, objects of other groups.
     """
 
@@ -101,7 +100,7 @@ def expand(path: str) -> str:
 
 
 def load_configuration(paths: Iterable[str]) -> Configuration:
-    """The options and objects of the group in files, directories and streams.
+    """The options and objects of our kinds in files, directories and streams.
 
     Raises:
         InvalidFile: One cannot be read, or is no YAML, or holds an object that is not valid.
@@ -133,7 +132,7 @@ def _take(obj: dict[str, Any], settings: dict[str, Any], objects: list[Resource]
         return [f"{path} is no option" for path in unknown_configuration_fields(obj)]
     if kind in _KWOKCTL_KINDS and group in ("", config_group):
         return []
-    if group in (GROUP, config_group) or (kind in KINDS and not group):
+    if group in {*GROUPS, config_group} or (kind in KINDS and not group):
         objects.append(decode(obj))
         return [f"{path} is unknown" for path in unknown_fields(obj, str(kind))]
     return [f"objects of {version or 'no group'} are not read"]

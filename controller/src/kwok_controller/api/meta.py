@@ -18,6 +18,9 @@ GROUP = "kwok.x-k8s.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
+OWN_GROUP = "kwok-sim.dev"
+"""The group of kinds that kwok does not have."""
+
 INT64_MAX = 2**63 - 1
 INT32_MIN = -(2**31)
 INT32_MAX = 2**31 - 1

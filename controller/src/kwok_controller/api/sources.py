@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from kwok_controller.api.errors import InvalidFile
+from kwok_controller.api.kinds import KINDS
 from kwok_controller.api.load import STDIN, Document, load_documents
-from kwok_controller.api.meta import GROUP
 
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
@@ -45,7 +45,7 @@ def read(sources: Sequence[str], sets: Sets, kinds: Collection[str]) -> Told:
     Args:
         sources: Names of sets and files, directories, or `-`.
         sets: Those that there are.
-        kinds: Of the group, that are looked for.
+        kinds: Those that are looked for, of one group.
 
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
@@ -73,7 +73,8 @@ def _is_manifest(file: Path) -> bool:
 
 
 def _means(document: Document, kinds: Collection[str]) -> bool:
+    groups = {KINDS[name].group for name in kinds}
     obj = document.obj
     kind, group = obj.get("kind"), str(obj.get("apiVersion", "")).partition("/")[0]
     # A kind alone tells: lists of an apiserver have none, and a typo in apiVersion is to be found, not read over.
-    return (isinstance(kind, str) and kind in kinds) or (group == GROUP and "kind" not in obj)
+    return (isinstance(kind, str) and kind in kinds) or (group in groups and "kind" not in obj)

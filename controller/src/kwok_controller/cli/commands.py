@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What ``kwok-controller stage`` and ``kwok-controller metric`` have in common: commands of their own, flags, and printing."""
+"""What ``kwok-controller stage``, ``metric`` and ``trace`` have in common: commands of their own, flags, sources, and printing."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
-from kwok_controller.cli.flags import HELP, Flag, Parsed, UsageError, parse, usage
+from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError, parse, usage
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Document
@@ -87,6 +87,46 @@ def counted(count: int, what: str) -> str:
 def note(text: str) -> None:
     """Say something beside the output."""
     print(text, file=sys.stderr)
+
+
+class Read(Protocol):
+    """What was read from sources.
+
+    Attributes:
+        others: objects of kinds that were not asked for.
+    """
+
+    @property
+    def others(self) -> Sequence[Document]: ...  # noqa: D102
+
+
+FoundT = TypeVar("FoundT", bound=Read)
+
+
+def read_sources(command: str, what: str, sources: Sequence[str], read: Callable[[Sequence[str]], FoundT], kinds: str) -> FoundT:
+    """What a command is to look at.
+
+    Args:
+        command: Its name, with that of its group.
+        what: What it needs, in words.
+        sources: From the command line.
+        read: Reads them.
+        kinds: That are looked at.
+
+    Raises:
+        UsageError: There are no sources.
+        CommandError: One cannot be read.
+    """
+    from kwok_controller.api.errors import InvalidFile
+
+    if not sources:
+        raise UsageError(f"{command} needs {what}: name files, directories or sets")
+    try:
+        found = read(sources)
+    except InvalidFile as error:
+        raise CommandError(str(error)) from error
+    note_skipped(found.others, kinds)
+    return found
 
 
 def note_skipped(others: Sequence[Document], expected: str) -> None:

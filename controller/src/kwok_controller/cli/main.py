@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "crds": ("kwok_controller.cli.crds", "Print the CustomResourceDefinitions."),
     "stage": ("kwok_controller.cli.stage", "Check, explain, try and list stages."),
     "metric": ("kwok_controller.cli.metric", "Check, preview and list metrics and usages."),
+    "trace": ("kwok_controller.cli.trace", "Check and list traces of simulated workloads."),
 }
 """Name to module and summary. A module has ``main(argv: Sequence[str]) -> int``, which may raise `UsageError` and `CommandError`."""
 

@@ -21,10 +21,10 @@ from kwok_controller.cli.commands import (
     choice,
     counted,
     note,
-    note_skipped,
     print_json,
     print_objects,
     print_sets,
+    read_sources,
     report,
     run_command,
 )
@@ -296,17 +296,9 @@ _OUTPUTS: Final[dict[str, Callable[[Preview, Sequence[int], dict[str, Any]], Non
 
 
 def _read(command: str, sources: Sequence[str]) -> Found:
-    from kwok_controller.api.errors import InvalidFile
     from kwok_controller.monitoring.sources import read
 
-    if not sources:
-        raise UsageError(f"metric {command} needs metrics or usages: name files, directories or sets")
-    try:
-        found = read(sources)
-    except InvalidFile as error:
-        raise CommandError(str(error)) from error
-    note_skipped(found.others, _KINDS)
-    return found
+    return read_sources(f"metric {command}", "metrics or usages", sources, read, _KINDS)
 
 
 COMMANDS: Final = {

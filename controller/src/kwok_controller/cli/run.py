@@ -10,19 +10,21 @@ import os
 import platform
 import random
 import signal
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kwok_controller import __version__
 from kwok_controller.api.configuration import OPTIONS
-from kwok_controller.api.kinds import SHOWN
+from kwok_controller.api.kinds import SHOWN, TRACED
 from kwok_controller.cli.flags import CommandError, UsageError, parse, usage
 from kwok_controller.cli.settings import Settings, connection, flags, read, server_address
 
 if TYPE_CHECKING:
+    from kwok_controller.emission.emission import Emission
     from kwok_controller.kube.client import Client
     from kwok_controller.kube.connection import ConnectionConfig
     from kwok_controller.kubelet.scrapes import Scrapes
+    from kwok_controller.kubelet.store import Store
     from kwok_controller.server.health import Check
     from kwok_controller.server.http import Server
     from kwok_controller.simulation.manager import Manager
@@ -34,6 +36,9 @@ STOP_TIMEOUT: Final = 25.0
 
 CONNECT_BACKOFF: Final = (1.0, 16.0)
 """The first and the longest wait between attempts to reach the apiserver, in seconds; each is twice the one before."""
+
+Beside: TypeAlias = Sequence[Callable[[], Coroutine[Any, Any, None]]]
+"""What goes on beside the simulation."""
 
 # Beside the workers, requests come from watches, Leases, Events and the status of stages.
 OTHER_CONNECTIONS: Final = 16
@@ -81,12 +86,13 @@ def _run_loop(serve: Coroutine[Any, Any, int]) -> int:
         return runner.run(serve)
 
 
-async def _run_with(scrapes: Scrapes, manager: Manager) -> None:
-    """Run `manager` to its end, and meanwhile follow what the kubelets show."""
+async def _run_with(beside: Beside, manager: Manager) -> None:
+    """Run `manager` to its end, and others meanwhile."""
     async with asyncio.TaskGroup() as tasks:
-        following = tasks.create_task(scrapes.sources.run())
+        others = [tasks.create_task(each()) for each in beside]
         await manager.run()
-        following.cancel()
+        for other in others:
+            other.cancel()
 
 
 class Run:
@@ -156,6 +162,7 @@ class Run:
         ) as client:
             seed = seed_of(options)
             scrapes = self._scrapes(client, metrics, seed)
+            store = scrapes.store if scrapes is not None else self._store()
             manager = Manager(
                 options,
                 client,
@@ -164,20 +171,24 @@ class Run:
                 seed=seed,
                 identity=self._identity,
                 tracing=tracing,
-                observer=scrapes.store if scrapes is not None else None,
+                observer=store,
                 notes=scrapes.checkpoints if scrapes is not None else None,
             )
+            emission = self._emission(client, metrics, seed, store, manager)
             ready = {"apiserver": lambda: self._unreached, **manager.checks()}
             if scrapes is not None:
                 ready["metrics-synced"] = lambda: None if scrapes.sources.synced else "Metrics and usages have not been read yet"
+            if emission is not None:
+                ready["workload-traces-synced"] = lambda: None if emission.sources.synced else "WorkloadTraces have not been read yet"
             server = self._server(metrics, {"event-loop": watchdog.check}, ready)
             if server is not None and scrapes is not None:
                 self._show(server, scrapes, client, manager)
             server = await self._started(server)
             beating = asyncio.create_task(watchdog.run())
             self._log.info("Starting", version=__version__, apiserver=config.server, connection=config.source, seed=manager.seed)
+            beside = [*([scrapes.sources.run] if scrapes is not None else []), *([emission.run] if emission is not None else [])]
             try:
-                return await self._simulate(manager, scrapes) if await self._reach(client) else 0
+                return await self._simulate(manager, beside) if await self._reach(client) else 0
             finally:
                 beating.cancel()
                 if server is not None:
@@ -194,6 +205,38 @@ class Run:
         settings = self._settings
         return Scrapes(
             SystemClock(), seed=seed, metrics=metrics, client=client, follow=follow, local=settings.shown, traces=settings.traces
+        )
+
+    def _store(self) -> Store | None:
+        """Where pods are kept that nobody scrapes; None where nobody needs them."""
+        if not self._traces_workloads():
+            return None
+        from kwok_controller.kubelet.store import Store
+
+        return Store()
+
+    def _traces_workloads(self) -> bool:
+        """Whether traces of simulated workloads are sent."""
+        return bool(self._options.tracing_endpoint) and (TRACED in self._options.enable_crds or bool(self._settings.workload_traces))
+
+    def _emission(self, client: Client, metrics: Metrics, seed: int, store: Store | None, manager: Manager) -> Emission | None:
+        """What sends the traces of simulated workloads; None where none are wanted."""
+        if store is None or not self._traces_workloads():
+            return None
+        from kwok_controller.emission.emission import Emission
+        from kwok_controller.simulation.clock import SystemClock
+
+        return Emission(
+            SystemClock(),
+            self._options.tracing_endpoint,
+            store,
+            seed=seed,
+            metrics=metrics,
+            owns=manager.plays,
+            client=client,
+            follow=TRACED in self._options.enable_crds,
+            local=self._settings.workload_traces,
+            traces=self._settings.traces,
         )
 
     def _show(self, server: Server, scrapes: Scrapes, client: Client, manager: Manager) -> None:
@@ -278,9 +321,9 @@ class Run:
             await asyncio.sleep(wait * (1 + 0.1 * random.random()))
             wait = min(wait * 2, longest)
 
-    async def _simulate(self, manager: Manager, scrapes: Scrapes | None) -> int:
+    async def _simulate(self, manager: Manager, beside: Beside) -> int:
         """Run `manager` until the end is asked for, and then to its end, for which there is a bound of time."""
-        running = asyncio.create_task(manager.run() if scrapes is None else _run_with(scrapes, manager))
+        running = asyncio.create_task(_run_with(beside, manager) if beside else manager.run())
         if await self._ends(running):
             raise CommandError("the simulation came to its end by itself")
         self._log.info("Stopping: requests in flight end, Leases are given back; a second signal ends at once")

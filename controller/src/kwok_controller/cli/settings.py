@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
 from kwok_controller.api.configuration import OPTIONS, Options, apply_flags, validate, validate_sources
 from kwok_controller.api.errors import InvalidFile, InvalidOption
-from kwok_controller.api.kinds import SHOWN, Shown
+from kwok_controller.api.kinds import SHOWN, TRACED, Shown
 from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Configuration
     from kwok_controller.api.stage import Stage
+    from kwok_controller.api.workload_trace import WorkloadTrace
     from kwok_controller.kube.connection import ConnectionConfig
     from kwok_controller.telemetry.logs import LogFormat
     from kwok_controller.usage.traces import Trace
@@ -55,6 +56,7 @@ class Settings:
         log_level: As log/slog counts.
         log_format: How lines look.
         warnings: What is odd but no error.
+        workload_traces: The WorkloadTraces of files.
     """
 
     options: Options
@@ -64,6 +66,7 @@ class Settings:
     log_level: int
     log_format: LogFormat
     warnings: list[str]
+    workload_traces: list[WorkloadTrace] = field(default_factory=list)
 
 
 def flags() -> list[Flag]:
@@ -116,7 +119,8 @@ def read(parsed: Parsed) -> Settings:
     except ValueError as err:
         raise UsageError(f"{OPTIONS['verbosity'].title}: {err}") from err
     warnings = _warnings(options, configuration, stages, parsed)
-    return Settings(options, stages, _shown(configuration), _traces(options), level, _log_format(options), warnings)
+    traces = _traces(options)
+    return Settings(options, stages, _shown(configuration), traces, level, _log_format(options), warnings, _workload_traces(configuration))
 
 
 def _stages(options: Options, configuration: Configuration) -> list[Stage] | None:
@@ -134,6 +138,12 @@ def _stages(options: Options, configuration: Configuration) -> list[Stage] | Non
 
 def _shown(configuration: Configuration) -> list[Shown]:
     return [each for each in configuration.objects if isinstance(each, Shown)]
+
+
+def _workload_traces(configuration: Configuration) -> list[WorkloadTrace]:
+    from kwok_controller.api.workload_trace import WorkloadTrace
+
+    return [each for each in configuration.objects if isinstance(each, WorkloadTrace)]
 
 
 def _traces(options: Options) -> dict[str, Trace]:
@@ -171,12 +181,14 @@ def _warnings(options: Options, configuration: Configuration, stages: list[Stage
     warnings = [f"Ignored: {warning}" for warning in configuration.warnings]
     warnings += [f"{flag.spellings[-1]} is deprecated: {flag.deprecated}" for flag in parsed.deprecated]
     kinds = configuration.kinds() | set(options.enable_crds)
-    without_effect = sorted(kinds - {PLAYED, *SHOWN})
+    without_effect = sorted(kinds - {PLAYED, *SHOWN, TRACED})
     if without_effect:
         warnings.append(f"Objects of these kinds have no effect in this version: {', '.join(without_effect)}")
     shown = ", ".join(sorted(kinds.intersection(SHOWN)))
     if shown and not server_address(options):
         warnings.append(f"Objects of these kinds have no effect without {OPTIONS['server_address'].title}: {shown}")
+    if TRACED in kinds and not options.tracing_endpoint:
+        warnings.append(f"Objects of these kinds have no effect without {OPTIONS['tracing_endpoint'].title}: {TRACED}")
     if stages is not None:
         played = {(stage.spec.resource_ref.api_group, stage.spec.resource_ref.kind) for stage in stages}
         warnings += [f"There are no stages for {kind}s" for kind in ("Node", "Pod") if ("v1", kind) not in played]

@@ -18,9 +18,9 @@ from kwok_controller.cli.commands import (
     as_yaml,
     choice,
     counted,
-    note_skipped,
     print_objects,
     print_sets,
+    read_sources,
     report,
     run_command,
 )
@@ -123,17 +123,9 @@ def _check_object(document: Document) -> None:
 
 
 def _read(command: str, sources: Sequence[str]) -> Found:
-    from kwok_controller.api.errors import InvalidFile
     from kwok_controller.stages.sources import read
 
-    if not sources:
-        raise UsageError(f"stage {command} needs stages: name files, directories or sets")
-    try:
-        found = read(sources)
-    except InvalidFile as error:
-        raise CommandError(str(error)) from error
-    note_skipped(found.others, "Stage")
-    return found
+    return read_sources(f"stage {command}", "stages", sources, read, "Stage")
 
 
 def _decode(documents: Sequence[Document]) -> list[Stage]:

@@ -8,34 +8,29 @@ An error is what would not be served, or be refused or misread by whoever scrape
 
 from __future__ import annotations
 
-import difflib
 import itertools
-import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any
 
-from kwok_controller.api.decode import decode_as, unknown_fields
+from kwok_controller.api.decode import decode_as
 from kwok_controller.api.errors import InvalidObject
-from kwok_controller.api.meta import API_VERSION
-from kwok_controller.api.metric import Metric, MetricBucket, MetricConfig, MetricLabel, MetricSpec
+from kwok_controller.api.metric import Metric, MetricConfig, MetricSpec
 from kwok_controller.exposition.compile import compile_endpoint
 from kwok_controller.exposition.language import Compile
 from kwok_controller.exposition.lint_expressions import check_expressions
+from kwok_controller.exposition.lint_fields import check_fields
 from kwok_controller.exposition.lint_names import check_conventions
 from kwok_controller.exposition.lint_path import check_path
-from kwok_controller.exposition.problems import Problem, error, warning
+from kwok_controller.exposition.problems import Problem, by_place, error, plain, warning
 
 
 def lint(obj: Any, compile: Compile) -> list[Problem]:
     """What is wrong with an object that should be a Metric, by where it is."""
-    problems = [error("unknown-field", _plain(path), _unknown(path)) for path in unknown_fields(obj, "Metric")]
-    if isinstance(obj, dict) and obj.get("apiVersion") is None:
-        problems.append(error("schema", "apiVersion", f"is missing: {API_VERSION} is expected"))
+    problems = [*check_fields(obj, "Metric")]
     try:
         metric = decode_as(obj, "Metric", Metric)
     except InvalidObject as invalid:
-        return [*problems, error("schema", _plain(invalid.path), invalid.message)]
+        return [*problems, error("schema", plain(invalid.path), invalid.message)]
     return [*problems, *lint_metric(metric, compile)]
 
 
@@ -50,7 +45,7 @@ def lint_metric(metric: Metric, compile: Compile) -> list[Problem]:
         problems += [*check_expressions(each, field, compile), *check_conventions(each, field)]
     wrong = {problem.field for problem in problems if problem.rule == "expression"}
     unique = dict.fromkeys(problem for problem in problems if problem.rule == "expression" or problem.field not in wrong)
-    return sorted(unique, key=_by_place)
+    return sorted(unique, key=by_place)
 
 
 def lint_together(metrics: Sequence[Metric]) -> list[tuple[int, Problem]]:
@@ -63,26 +58,6 @@ def lint_together(metrics: Sequence[Metric]) -> list[tuple[int, Problem]]:
             message = f"{metric.spec.path} is served by the Metric {other.metadata.name!r} already: put the metrics into one of them"
             found.append((at, error("path", "spec.path", message)))
     return found
-
-
-def _by_place(problem: Problem) -> tuple[list[str], str]:
-    # metrics[10] comes after metrics[9].
-    return [piece.zfill(6) if piece.isdigit() else piece for piece in re.split(r"[.\[\]]+", problem.field)], problem.severity
-
-
-def _plain(path: str) -> str:
-    return path.removeprefix("$").removeprefix(".")
-
-
-def _unknown(path: str) -> str:
-    near = difflib.get_close_matches(path.rpartition(".")[2], _known_names(), 1)
-    return "is no field of a Metric" + (f": did you mean {near[0]}?" if near else "")
-
-
-@cache
-def _known_names() -> tuple[str, ...]:
-    structs = (MetricSpec, MetricConfig, MetricLabel, MetricBucket)
-    return tuple(sorted({name for struct in structs for name in struct.__struct_encode_fields__} | {"metadata", "spec"}))
 
 
 def _check_helps(spec: MetricSpec) -> Iterator[Problem]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 
@@ -35,3 +36,13 @@ def error(rule: str, field: str, message: str) -> Problem:
 def warning(rule: str, field: str, message: str) -> Problem:
     """What works, though hardly as it was meant."""
     return Problem("warning", rule, field, message)
+
+
+def plain(path: str) -> str:
+    """A JSON path as the field that problems name."""
+    return path.removeprefix("$").removeprefix(".")
+
+
+def by_place(problem: Problem) -> tuple[list[str], str]:
+    """A key to sort by: metrics[10] comes after metrics[9]."""
+    return [piece.zfill(6) if piece.isdigit() else piece for piece in re.split(r"[.\[\]]+", problem.field)], problem.severity

@@ -8,26 +8,22 @@ What is wrong with one of them spoils its own series only. It is said in its sta
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, Protocol
 
-from kwok_controller.api.decode import decode
-from kwok_controller.api.errors import InvalidObject
-from kwok_controller.api.kinds import KINDS, SHOWN, Shown
-from kwok_controller.api.meta import GROUP, VERSION
+from kwok_controller.api.kinds import SHOWN, Shown
+from kwok_controller.api.kinds import Resource as Decoded
 from kwok_controller.api.metric import Metric
 from kwok_controller.api.usage import ClusterResourceUsage, ResourceUsage
 from kwok_controller.exposition import Compile, Failure, compile_endpoint
 from kwok_controller.exposition.lint_path import check_free, check_path
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import Resource
-from kwok_controller.kube.watch import Key, WatchHooks
 from kwok_controller.kubelet.endpoints import Endpoints, Served
-from kwok_controller.kubelet.following import Following
-from kwok_controller.kubelet.statuses import ACCEPTED, Followed, Statuses, failing
+from kwok_controller.kubelet.objects import FollowedObjects, resource_of
+from kwok_controller.kubelet.statuses import ACCEPTED, Followed, failing
 from kwok_controller.simulation.clock import Clock
-from kwok_controller.simulation.stage_status import Verdict, of_invalid_object
+from kwok_controller.simulation.stage_status import Verdict
 from kwok_controller.telemetry.logs import get_logger
 from kwok_controller.usage.check import check_usage
 from kwok_controller.usage.rates import Problem
@@ -35,13 +31,8 @@ from kwok_controller.usage.selection import Selection
 
 _log = get_logger(__name__)
 
-RESOURCES: Final[dict[str, Resource]] = {
-    name: Resource(GROUP, VERSION, KINDS[name].plural, name, KINDS[name].namespaced, frozenset({"status"})) for name in SHOWN
-}
+RESOURCES: Final[dict[str, Resource]] = {name: resource_of(name) for name in SHOWN}
 """What is followed, by kind."""
-
-HEALING_S: Final = 5.0
-"""Between two looks at what has failed, whether it has healed: nobody may ask for it any more, or its pods may be gone."""
 
 
 class Metrics(Protocol):
@@ -86,127 +77,66 @@ class Sources:
         self._compile = compile
         self._clock = clock
         self._metrics = metrics
-        self._statuses = Statuses(client, clock) if client is not None else None
-        self._followed: dict[tuple[str, Key], Followed] = {}
-        self._by_subject: dict[str, Followed] = {}
         self._usages: dict[Followed, ResourceUsage | ClusterResourceUsage] = {}
-        self._failing: set[Followed] = set()
-        self._following = [self._follow(client, RESOURCES[kind]) for kind in RESOURCES if kind in follow] if client is not None else []
+        self._objects = FollowedObjects(
+            clock=clock,
+            client=client,
+            follow=[resource for kind, resource in RESOURCES.items() if kind in follow],
+            restarted=metrics.watch_restarted,
+            take=self._take,
+            forget=self._forget,
+        )
         for obj in local:
-            self._take_local(obj)
+            self._objects.add_local(obj)
 
     @property
     def synced(self) -> bool:
         """Whether all objects that there were at the start have been read."""
-        return all(each.synced for each in self._following)
+        return self._objects.synced
 
     async def run(self) -> None:
         """Follow what is to be followed, and write statuses, until cancelled."""
-        if self._statuses is None:
-            return
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._statuses.run())
-            tasks.create_task(self._heal())
-            for following in self._following:
-                tasks.create_task(following.run())
+        await self._objects.run()
 
     def rendered(self, served: Served, failures: Iterable[Failure]) -> None:
         """Take what failed in a scrape."""
         followed = served.followed
         for failure in failures:
             self._metrics.evaluation_failed("Metric", "", served.name, failure.count)
-            if self._failed(followed, failure.field, str(failure)):
+            if self._objects.failed(followed, failure.field, str(failure)):
                 _log.error("a metric cannot be evaluated", object=str(followed), error=str(failure))
 
     def usage_failed(self, problem: Problem) -> None:
         """Take what failed when a usage was evaluated."""
-        followed = self._by_subject.get(problem.subject)
+        followed = self._objects.find(problem.subject)
         if followed is None:
             return
         self._metrics.evaluation_failed(followed.resource.kind, followed.namespace, followed.name, 1)
         field = problem.path.removeprefix("$.")
-        if self._failed(followed, field, f"{field}: {problem.message}"):
+        if self._objects.failed(followed, field, f"{field}: {problem.message}"):
             _log.error("a usage cannot be evaluated", object=problem.subject, field=field, error=problem.message)
-
-    def _failed(self, followed: Followed, field: str, message: str) -> bool:
-        """Whether it is new that this field fails."""
-        new = followed.failed(field, message, self._clock.monotonic())
-        if new:
-            self._failing.add(followed)
-            self._check(followed)
-        return new
-
-    async def _heal(self) -> None:
-        """Say of what has not failed for long that it is well again."""
-        while True:
-            await self._clock.sleep(HEALING_S)
-            now = self._clock.monotonic()
-            for followed in list(self._failing):
-                if followed.heal(now):
-                    self._check(followed)
-                if not followed.fails:
-                    self._failing.discard(followed)
 
     # What comes in.
 
-    def _follow(self, client: Client, resource: Resource) -> Following:
-        hooks = WatchHooks(restarted=lambda reason: self._metrics.watch_restarted(resource.plural, reason))
-        put: Callable[[Mapping[str, Any]], None] = lambda obj: self._put(resource, obj)  # noqa: E731
-        return Following(resource, client, self._clock, put=put, drop=lambda key: self._drop(resource, key), hooks=hooks)
-
-    def _take_local(self, obj: Shown) -> None:
-        resource = RESOURCES[type(obj).__name__]
-        followed = self._known(resource, (obj.metadata.namespace, obj.metadata.name), in_cluster=False)
-        self._take(followed, obj)
-
-    def _put(self, resource: Resource, obj: Mapping[str, Any]) -> None:
-        metadata = obj["metadata"]
-        followed = self._known(resource, (metadata.get("namespace") or "", metadata["name"]), in_cluster=True)
-        if followed.take(obj):
-            try:
-                decoded = decode(obj)
-            except InvalidObject as error:
-                self._forget(followed)
-                self._judge(followed, of_invalid_object(error))
-            else:
-                assert isinstance(decoded, Shown)
-                self._take(followed, decoded)
-        self._check(followed)
-
-    def _drop(self, resource: Resource, key: Key) -> None:
-        followed = self._followed.pop((resource.kind, key), None)
-        if followed is not None:
-            self._by_subject.pop(str(followed), None)
-            self._failing.discard(followed)
-            self._forget(followed)
-            if self._statuses is not None:
-                self._statuses.forget(followed)
-
-    def _known(self, resource: Resource, key: Key, *, in_cluster: bool) -> Followed:
-        followed = self._followed.get((resource.kind, key))
-        if followed is None:
-            followed = self._followed[resource.kind, key] = Followed(resource, *key, in_cluster=in_cluster)
-            self._by_subject[str(followed)] = followed
-        return followed
-
-    def _take(self, followed: Followed, obj: Shown) -> None:
+    def _take(self, followed: Followed, obj: Decoded) -> None:
+        assert isinstance(obj, Shown)
         if isinstance(obj, Metric):
             self._take_metric(followed, obj)
             return
         self._usages[followed] = obj
         self.selection.put(obj)
         messages = [f"{problem.path.removeprefix('$.')}: {problem.message}" for problem in check_usage(obj)]
-        self._judge(followed, failing("InvalidUsage", messages) if messages else ACCEPTED)
+        self._objects.judge(followed, failing("InvalidUsage", messages) if messages else ACCEPTED)
 
     def _take_metric(self, followed: Followed, metric: Metric) -> None:
         path = metric.spec.path
         if wrong := [f"{problem.field}: {problem.message}" for problem in (*check_path(path), *check_free(path))]:
             self._forget(followed)
-            self._judge(followed, failing("InvalidPath", wrong))
+            self._objects.judge(followed, failing("InvalidPath", wrong))
             return
         endpoint, problems = compile_endpoint(metric.spec, self._compile)
         verdict = failing("InvalidMetric", [f"{each.field}: {each.message}" for each in problems]) if problems else ACCEPTED
-        self._judge(followed, verdict)
+        self._objects.judge(followed, verdict)
         self.endpoints.put(Served(followed.name, path, endpoint, followed, verdict))
         self._judge_paths()
 
@@ -228,14 +158,5 @@ class Sources:
             if other := self.endpoints.taken(served):
                 message = f"{served.path} is that of the Metric {other} already, which is served: put all metrics of a path into one"
                 verdict = Verdict(False, "PathTaken", f"spec.path: {message}")
-            self._judge(served.followed, verdict)
-            self._check(served.followed)
-
-    def _judge(self, followed: Followed, verdict: Verdict) -> None:
-        if verdict != followed.verdict and not verdict.ready:
-            _log.error("something is left out", object=str(followed), reason=verdict.reason, error=verdict.message)
-        followed.verdict = verdict
-
-    def _check(self, followed: Followed) -> None:
-        if self._statuses is not None:
-            self._statuses.check(followed)
+            self._objects.judge(served.followed, verdict)
+            self._objects.check(served.followed)

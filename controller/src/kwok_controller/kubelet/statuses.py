@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Says in the status of Metrics and usages whether they are well: condition `Ready`, written when it changes, and not too often."""
+"""Says in the status of what is followed whether it is well: condition `Ready`, written when it changes, and not too often."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import orjson
 
-from kwok_controller.api.meta import API_VERSION
 from kwok_controller.kube import errors
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.resources import Resource
@@ -156,7 +155,7 @@ class Statuses:
         metadata = {"name": followed.name, "uid": followed.uid, "resourceVersion": followed.version}
         if followed.namespace:
             metadata["namespace"] = followed.namespace
-        body = {"apiVersion": API_VERSION, "kind": followed.resource.kind, "metadata": metadata, "status": status}
+        body = {"apiVersion": followed.resource.api_version, "kind": followed.resource.kind, "metadata": metadata, "status": status}
         answer = await self._client.update(followed.resource, followed.namespace or None, followed.name, body, subresource="status")
         written = orjson.loads(answer)["metadata"]
         if written.get("generation", 0) == followed.generation == generation:

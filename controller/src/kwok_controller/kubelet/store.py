@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import intern
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -95,6 +95,16 @@ class _Decoded:
         self.listed: list[Object] | None = None
 
 
+class PodListener(Protocol):
+    """Told of pods. Must not keep an object, which is changed later."""
+
+    def put(self, key: Key, pod: Object) -> None:
+        """A version of a pod that has a node, which is new, or newer than the one before."""
+
+    def gone(self, key: Key) -> None:
+        """A pod is gone, or is another one from here on."""
+
+
 class Store:
     """The nodes and pods that there are: what `simulation.observer.Observer` is told, and the world that usages are taken from.
 
@@ -133,6 +143,11 @@ class Store:
         self._last_used = ""
         self._decoded = 0
         self._unseen: dict[ObservedKind, set[Key]] = {}
+        self._listener: PodListener | None = None
+
+    def listen(self, listener: PodListener) -> None:
+        """Tell this one of pods from now on. There is one at most."""
+        self._listener = listener
 
     # What the simulation tells.
 
@@ -206,6 +221,15 @@ class Store:
         """The pods on a node, each as JSON."""
         there = self._nodes.get(node)
         return [pod.text() for pod in there.pods.values()] if there is not None else []
+
+    def pods_in(self, namespace: str) -> list[Key]:
+        """The pods of a namespace that have nodes."""
+        return [key for key in self._pods if key[0] == namespace]
+
+    def pod_text(self, key: Key) -> bytes | None:
+        """A pod as JSON; None where there is none, or it has no node."""
+        pod = self._pods.get(key)
+        return pod.text() if pod is not None else None
 
     def started(self, node: str) -> int:
         """How many containers were started on a node: those of all pods that were seen there, as kwok v0.8.0 counts (pod_controller.go)."""
@@ -302,6 +326,8 @@ class Store:
         self._pods[key] = node.pods[key] = kept
         self._outdate(node, key)
         self._freshen(kept)
+        if self._listener is not None:
+            self._listener.put(key, obj)
 
     def _drop_pod(self, key: Key) -> None:
         pod = self._pods.pop(key, None)
@@ -314,6 +340,8 @@ class Store:
         if not node.pods and node.own is None:
             self._disuse(pod.node, node)
             del self._nodes[pod.node]
+        if self._listener is not None:
+            self._listener.gone(key)
         self._pod_gone({"metadata": {"namespace": key[0], "name": key[1], "uid": pod.uid}, "spec": {"nodeName": pod.node}})
 
     def _outdate(self, node: _Node, key: Key) -> None:

@@ -5,24 +5,21 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any, Final, TypeAlias
 
-from kwok_controller.api.decode import decode_as, unknown_fields
+from kwok_controller.api.decode import decode_as
 from kwok_controller.api.errors import InvalidObject
-from kwok_controller.api.meta import API_VERSION, ObjectSelector
+from kwok_controller.api.meta import ObjectSelector
 from kwok_controller.api.usage import (
     ClusterResourceUsage,
-    ClusterResourceUsageSpec,
     ResourceUsage,
     ResourceUsageContainer,
-    ResourceUsageSpec,
     ResourceUsageValue,
 )
 from kwok_controller.exposition import Problem
-from kwok_controller.exposition.problems import error, warning
+from kwok_controller.exposition.lint_fields import check_fields
+from kwok_controller.exposition.problems import error, plain, warning
 from kwok_controller.exposition.samples import CONTAINER, NODE, POD
 from kwok_controller.expressions.cel import CelError, as_double
 from kwok_controller.usage.check import check_usage
@@ -42,14 +39,12 @@ def lint_usage(obj: dict[str, Any], kind: str, evaluator: Evaluator) -> tuple[Us
         kind: ResourceUsage or ClusterResourceUsage.
         evaluator: Compiles expressions.
     """
-    problems = [error("unknown-field", _plain(path), _unknown(path, kind)) for path in unknown_fields(obj, kind)]
-    if obj.get("apiVersion") is None:
-        problems.append(error("schema", "apiVersion", f"is missing: {API_VERSION} is expected"))
+    problems = [*check_fields(obj, kind)]
     try:
         usage = decode_as(obj, kind, _TYPES[kind])
     except InvalidObject as invalid:
-        return None, [*problems, error("schema", _plain(invalid.path), invalid.message)]
-    wrong = [error("usage", _plain(path), message) for _, path, message in check_usage(usage)]
+        return None, [*problems, error("schema", plain(invalid.path), invalid.message)]
+    wrong = [error("usage", plain(path), message) for _, path, message in check_usage(usage)]
     if isinstance(usage, ResourceUsage) and not usage.metadata.namespace:
         problems.append(warning("schema", "metadata.namespace", "is missing: a ResourceUsage is for the pod of its namespace and name"))
     guards = [] if wrong else [*_check_guards(usage, evaluator)]
@@ -139,19 +134,3 @@ def _values(usage: Usage) -> Iterator[tuple[str, ResourceUsageValue]]:
     for at, entry in enumerate(usage.spec.usages):
         for resource, value in entry.usage.items():
             yield path_of(f"spec.usages[{at}]", resource), value
-
-
-def _plain(path: str) -> str:
-    return path.removeprefix("$").removeprefix(".")
-
-
-def _unknown(path: str, kind: str) -> str:
-    near = difflib.get_close_matches(path.rpartition(".")[2], _known_names(kind), 1)
-    return f"is no field of a {kind}" + (f": did you mean {near[0]}?" if near else "")
-
-
-@cache
-def _known_names(kind: str) -> tuple[str, ...]:
-    specs: tuple[Any, ...] = (ResourceUsageSpec,) if kind == ResourceUsage.__name__ else (ClusterResourceUsageSpec, ObjectSelector)
-    structs = (_TYPES[kind], *specs, ResourceUsageContainer, ResourceUsageValue)
-    return tuple(sorted({name for struct in structs for name in struct.__struct_encode_fields__}))

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any, Final
 
-from kwok_controller.api.load import Document, split_documents
+from kwok_controller.api.load import Document
 from kwok_controller.api.sets import ShippedSet, UnknownSet
-from kwok_controller.expressions.yaml import load_yaml
+from kwok_controller.monitoring.set_files import SetFiles, describe
 from kwok_controller.usage import presets
 
-_METRICS: Final = {
+_ABOUT_METRICS: Final = {
     "kubelet-metrics-resource": "What a kubelet has at /metrics/resource, for metrics-server: CPU and memory of node, pods and containers.",
     "kubelet-metrics-cadvisor": "What a kubelet has at /metrics/cadvisor: containers in detail, and the machine.",
     "kubelet-metrics": "What a kubelet has at /metrics: itself, its requests, and the pods that it starts.",
@@ -28,16 +27,18 @@ _USAGES: Final = {
     "from-annotation": "Each container uses what the annotations kwok.x-k8s.io/usage-cpu and -memory of its pod say.",
 }
 _PREFIX: Final = "usage-"
+_METRICS: Final = SetFiles("metric", _ABOUT_METRICS)
 
 
 def names() -> list[str]:
     """What the sets are called."""
-    return [*_METRICS, *(f"{_PREFIX}{preset}" for preset in presets.NAMES)]
+    return [*_ABOUT_METRICS, *(f"{_PREFIX}{preset}" for preset in presets.NAMES)]
 
 
 def list_sets() -> list[ShippedSet]:
     """All sets."""
-    return [_describe(name) for name in names()]
+    usages = names()[len(_ABOUT_METRICS) :]
+    return [*_METRICS.list_sets(), *(describe(name, _USAGES[name.removeprefix(_PREFIX)], objects(name)) for name in usages)]
 
 
 def documents(name: str) -> list[Document]:
@@ -46,9 +47,8 @@ def documents(name: str) -> list[Document]:
     Raises:
         UnknownSet: There is none of this name.
     """
-    if name in _METRICS:
-        text = (files("kwok_controller.monitoring") / "sets" / "metric" / f"{name}.yaml").read_text(encoding="utf-8")
-        return [Document(load_yaml(source), name, number) for number, source in enumerate(split_documents(text), 1)]
+    if name in _ABOUT_METRICS:
+        return _METRICS.documents(name)
     if name in names():
         return [Document(presets.preset(name.removeprefix(_PREFIX)), name, 1)]
     raise UnknownSet(name, names())
@@ -61,9 +61,3 @@ def objects(name: str) -> list[dict[str, Any]]:
         UnknownSet: There is none of this name.
     """
     return [document.obj for document in documents(name)]
-
-
-def _describe(name: str) -> ShippedSet:
-    found = objects(name)
-    about = _METRICS.get(name) or _USAGES[name.removeprefix(_PREFIX)]
-    return ShippedSet(name, found[0]["kind"], about, tuple(sorted(obj["metadata"]["name"] for obj in found)))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the kwok.sim contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Metrics and usages from where a command line names them: sets that ship with the controller, files, directories, the standard input."""
+"""Metrics and usages, or WorkloadTraces, from where a command line names them: shipped sets, files, directories, the standard input."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kwok_controller.api import sources as api_sources
-from kwok_controller.api.kinds import SHOWN
+from kwok_controller.api.kinds import SHOWN, TRACED
 from kwok_controller.api.load import Document
 from kwok_controller.monitoring import sets
+from kwok_controller.monitoring.trace_sets import SETS
 
 
 class Found(NamedTuple):
     """What stands in sources.
 
     Attributes:
-        objects: Objects that mean to be Metrics, ResourceUsages or ClusterResourceUsages, not checked.
+        objects: Objects that mean to be of the kinds that were asked for, not checked.
         others: Objects of other kinds.
     """
 
@@ -33,3 +34,12 @@ def read(sources: Sequence[str]) -> Found:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
     return Found(*api_sources.read(sources, sets, SHOWN))
+
+
+def read_traces(sources: Sequence[str]) -> Found:
+    """The same for WorkloadTraces.
+
+    Raises:
+        InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
+    """
+    return Found(*api_sources.read(sources, SETS, (TRACED,)))

@@ -222,6 +222,10 @@ class Manager:
         """All nodes that are managed, by this controller or another one."""
         return self._nodes.names()
 
+    def plays(self, node: str) -> bool:
+        """Whether a node is managed and its Lease ours."""
+        return self._nodes.may_play(node)
+
     # What others tell.
 
     def _take_stages(self, ref: StageResourceRef, lifecycle: Lifecycle | None) -> None:

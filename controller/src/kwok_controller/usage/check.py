@@ -70,12 +70,9 @@ def _wrong(evaluator: Evaluator, path: str, resource: str, usage: ResourceUsageV
 
 
 def _wrong_expression(resource: str, program: ProgramOver, *, constant: bool) -> str:
-    if program.kind == _DURATION:
-        return "the expression gives a duration, which would count in nanoseconds: divide it, or take a number"
-    if program.kind not in _NUMBERS:
-        return f"the expression gives a value of type {program.kind}, not a number or a quantity"
-    if not constant:
-        return ""
+    wrong = wrong_kind(program.kind)
+    if wrong or not constant:
+        return wrong
     tree = parse(program.source, DEFAULT_LIMITS)
     written = tree
     while isinstance(written, Call) and written.function in _AS_IT_IS:
@@ -99,6 +96,15 @@ def _texts(node: Node) -> Iterator[str]:
         yield from (*_texts(node.left), *_texts(node.right))
     elif isinstance(node, Binary) and node.operator == "/" and isinstance(node.right, Literal):
         yield from _texts(node.left)
+
+
+def wrong_kind(kind: str) -> str:
+    """What is wrong with an expression that gives values of a type of CEL and should give numbers; empty: nothing."""
+    if kind == _DURATION:
+        return "the expression gives a duration, which would count in nanoseconds: divide it, or take a number"
+    if kind not in _NUMBERS:
+        return f"the expression gives a value of type {kind}, not a number or a quantity"
+    return ""
 
 
 def _wrong_value(resource: str, value: Any) -> str:

@@ -45,6 +45,42 @@ SPECS: dict[str, dict[str, Any]] = {
     },
     "PortForward": {"forwards": FORWARDS},
     "ResourceUsage": {"usages": USAGES},
+    "WorkloadTrace": {
+        "services": [
+            {
+                "name": "web",
+                "selector": {"matchLabels": {"app": "web"}},
+                "container": "main",
+                "port": 8080,
+                "attributes": {"team": "a"},
+                "operations": [
+                    {
+                        "name": "home",
+                        "http": {"method": "GET", "route": "/{id}", "status": 204},
+                        "latency": {"distribution": "lognormal", "median": "20ms", "p99": "0.5s", "min": "1ms", "max": "1m30s"},
+                        "errors": {"rate": 0.5, "status": 503, "type": "a", "message": "b"},
+                        "attributes": {"a": "b"},
+                        "calls": [
+                            {
+                                "service": "web",
+                                "operation": "more",
+                                "probability": 0.5,
+                                "count": 2,
+                                "parallel": True,
+                                "asynchronous": True,
+                                "onError": "ignore",
+                            }
+                        ],
+                    },
+                ],
+            }
+        ],
+        "traffic": [
+            {"service": "web", "operation": "home", "rate": {"value": "500m", "expression": 'Wave("2", "1")', "per": "replica"}},
+        ],
+        "network": {"distribution": "constant", "median": "1ms"},
+        "limits": {"spansPerSecond": 10, "spansPerTrace": 5, "depth": 3},
+    },
     "Stage": {
         "resourceRef": {"apiGroup": "apps/v1", "kind": "Deployment"},
         "selector": {
@@ -94,6 +130,7 @@ INVALID = [
     (metric(kind="summary"), "spec.metrics[0].kind"),
     (metric(buckets=[{"le": 1, "value": "1"}, {"le": 1.0, "value": "2"}]), "spec.metrics[0].buckets[1]"),
     ({"kind": "ResourceUsage", "spec": {"usages": [{"usage": {"cpu": {"value": "1 Gi"}}}]}}, "spec.usages[0].usage.cpu.value"),
+    ({"kind": "WorkloadTrace", "spec": {"services": [{"name": "a", "selector": {"matchLabels": {}}}]}}, "spec.services[0].operations"),
     ({"kind": "ClusterPortForward", "spec": {"forwards": [{"target": {"port": 65536, "address": "a"}}]}}, "spec.forwards[0].target.port"),
 ]
 
@@ -110,7 +147,7 @@ def installed(cluster: Cluster) -> None:
 
 
 def named(obj: dict[str, Any]) -> dict[str, Any]:
-    return {"apiVersion": "kwok.x-k8s.io/v1alpha1", "metadata": {"name": "integration"}, **obj}
+    return {"apiVersion": KINDS[obj["kind"]].api_version, "metadata": {"name": "integration"}, **obj}
 
 
 def create(cluster: Cluster, *objects: dict[str, Any], validate: str = "strict") -> list[dict[str, Any]]:
@@ -124,7 +161,7 @@ def create(cluster: Cluster, *objects: dict[str, Any], validate: str = "strict")
 
 def test_the_schemas_are_structural_and_the_names_are_free(cluster: Cluster) -> None:
     for kind in KINDS.values():
-        definition = json.loads(cluster.kubectl("get", "crd", f"{kind.plural}.kwok.x-k8s.io", "-o", "json"))
+        definition = json.loads(cluster.kubectl("get", "crd", f"{kind.plural}.{kind.group}", "-o", "json"))
         conditions = {each["type"]: each["status"] for each in definition["status"]["conditions"]}
         assert conditions == {"NamesAccepted": "True", "Established": "True"}
 

@@ -14,15 +14,21 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from otlp_receiver import Receiver, attributes
 from prometheus_client.parser import text_string_to_metric_families
 from sim_cluster import REPOSITORY, Cluster
+from workloads import operation, trace
+
+from kwok_controller.api import KINDS
+from kwok_controller.api.crds import crd
 
 STAGES = """\
 apiVersion: kwok.x-k8s.io/v1alpha1
@@ -47,7 +53,10 @@ spec:
     matchExpressions:
     - {key: .status.phase, operator: NotIn, values: [Running]}
   next:
-    statusTemplate: "phase: Running"
+    statusTemplate: |
+      phase: Running
+      conditions:
+      - {type: Ready, status: "True"}
 """
 
 
@@ -224,6 +233,99 @@ def test_plays_and_their_requests_are_traced(tmp_path: Path, cluster: Cluster) -
     assert {request["url.path"] for request in sent} == {"/api/v1/nodes/cli-traced/status"}
     # Others write to a new node as well, so the first attempt may be a conflict.
     assert 200 in {request["http.response.status_code"] for request in sent}
+
+
+def test_pods_that_are_ready_send_the_traces_of_their_services(tmp_path: Path, cluster: Cluster, namespace: str) -> None:
+    receiver = Receiver()
+    definition = crd(KINDS["WorkloadTrace"])
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(definition))
+    cluster.kubectl("wait", f"crd/{definition['metadata']['name']}", "--for=condition=Established", "--timeout=60s")
+    options = (
+        f"--kubeconfig={cluster.kubeconfig}",
+        "--manage-single-node=cli-shop",
+        "--enable-crds=WorkloadTrace",
+        f"--tracing-endpoint=127.0.0.1:{receiver.port}",
+        "--seed=1",
+    )
+
+    def apply(*objects: dict[str, Any]) -> None:
+        cluster.kubectl("apply", "-n", namespace, "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+    def traces() -> dict[bytes, list[tuple[dict[str, Any], Any]]]:
+        """Resources and spans, by trace."""
+        found = defaultdict(list)
+        for request in list(receiver.requests):
+            for each in request.resource_spans:
+                for scope in each.scope_spans:
+                    assert scope.scope.name == "kwok-controller/workload-traces"
+                    for span in scope.spans:
+                        found[span.trace_id].append((attributes(each.resource), span))
+        return found
+
+    def pods() -> set[str]:
+        return {resource["k8s.pod.name"] for spans in traces().values() for resource, _ in spans}
+
+    def ready(name: str) -> str:
+        path = '{.status.conditions[?(@.type=="Ready")].reason}'
+        return cluster.kubectl("get", "workloadtrace", name, "-n", namespace, "-o", f"jsonpath={path}")
+
+    try:
+        with running(tmp_path, *options) as controller:
+            controller.wait(lambda: controller.get("/readyz") == (200, "ok"))
+            cluster.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "cli-shop"}}))
+            apply(deployment("web", 2), deployment("db", 1), shop("shop", "db read"), shop("odd", "bd read"))
+            cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+            controller.wait(lambda: len(pods()) == 3)
+            assert (ready("shop"), ready("odd")) == ("Accepted", "InvalidTrace")
+            known = {
+                pod["metadata"]["name"]: pod for pod in json.loads(cluster.kubectl("get", "pods", "-n", namespace, "-o", "json"))["items"]
+            }
+            for spans in traces().values():
+                (root,) = [span for _, span in spans if not span.parent_span_id]
+                assert [resource["service.name"] for resource, span in spans if span is root] == ["web"]
+                for resource, span in spans:
+                    pod = known[resource["k8s.pod.name"]]
+                    assert resource["k8s.pod.uid"] == pod["metadata"]["uid"]
+                    assert (resource["k8s.node.name"], resource["k8s.namespace.name"]) == ("cli-shop", namespace)
+                    assert resource["k8s.deployment.name"] == resource["service.name"]
+                    assert root.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano <= root.end_time_unix_nano
+            whole = [spans for spans in traces().values() if {resource["service.name"] for resource, _ in spans} == {"web", "db"}]
+            assert whole
+            assert {len(spans) for spans in whole} == {3}
+            sent = ("kwok_controller_workload_trace_spans_total", frozenset({("result", "sent")}))
+            assert controller.metrics()[sent] > 0
+            cluster.kubectl("scale", "deployment/web", "-n", namespace, "--replicas=0")
+            cluster.kubectl("wait", "pod", "-l", "app=web", "-n", namespace, "--for=delete", "--timeout=60s")
+            time.sleep(2)
+            before = controller.metrics()[sent]
+            time.sleep(2)
+            assert controller.metrics()[sent] == before
+            code, seconds = controller.stop()
+            assert (code, seconds < 15) == (0, True)
+    finally:
+        cluster.kubectl("delete", "node", "cli-shop", "--wait=false")
+        cluster.kubectl("delete", "crd", definition["metadata"]["name"], "--wait=false")
+        receiver.stop()
+
+
+def deployment(name: str, replicas: int) -> dict[str, Any]:
+    """Pods that are bound already."""
+    spec = {"nodeName": "cli-shop", "containers": [{"name": "main", "image": "x"}], "tolerations": [{"operator": "Exists"}]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": {**spec, "terminationGracePeriodSeconds": 0}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+
+
+def shop(name: str, called: str) -> dict[str, Any]:
+    """A WorkloadTrace of web and db."""
+    rate: dict[str, Any] = {"value": 10, "per": "replica"}
+    return trace({"web": [operation("home", called, route="/")], "db": [operation("read")]}, ("web home", rate), name=name) | {
+        "metadata": {"name": name}
+    }
 
 
 def test_nodes_show_what_their_pods_use_to_those_who_may_see_it(tmp_path: Path, cluster: Cluster, namespace: str) -> None:

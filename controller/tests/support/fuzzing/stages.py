@@ -179,11 +179,11 @@ def _typed(choices: Choices, depth: int) -> Any:
 
 
 def other(choices: Choices) -> Any:
-    """An object of any kind of the group, or a configuration, hardly ever a valid one."""
+    """An object of any kind, or a configuration, hardly ever a valid one."""
     if choices.chance(8):
         return value(choices)
     kind = choices.pick((*sorted(KINDS), "KwokConfiguration", "Nothing"))
-    version = "config.kwok.x-k8s.io/v1alpha1" if kind == "KwokConfiguration" else "kwok.x-k8s.io/v1alpha1"
+    version = KINDS[kind].api_version if kind in KINDS else "config.kwok.x-k8s.io/v1alpha1"
     body = _typed(choices, 0)
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, choices.pick(("spec", "options", "status")): body}
 

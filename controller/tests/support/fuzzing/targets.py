@@ -299,7 +299,7 @@ def _after(obj: Object, patch: Patch) -> Any:
 
 
 def api_object(data: bytes) -> None:
-    """An object of any kind of the group, or a configuration."""
+    """An object of any kind, or a configuration."""
     raw = stages.other(Choices(data))
     before = _copied(raw)
     try:
@@ -308,7 +308,7 @@ def api_object(data: bytes) -> None:
             unknown_configuration_fields(raw)
         else:
             kind = type(decode(raw)).__name__
-            _expect(kind in KINDS, "a kind that the group does not have", raw)
+            _expect(kind in KINDS, "a kind that there is not", raw)
             unknown_fields(raw, kind)
     except InvalidObject as error:
         _expect(error.path.startswith("$") and len(str(error)) < 2_000, "an error without its place", str(error))

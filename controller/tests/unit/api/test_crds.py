@@ -63,10 +63,20 @@ def test_names_and_scope_are_those_of_kwok(kind: str, plural: str, singular: str
     assert (version["name"], version["served"], version["storage"], version["subresources"]) == ("v1alpha1", True, True, {"status": {}})
 
 
-def test_there_are_twelve_and_each_call_makes_its_own() -> None:
+def test_our_own_kinds_are_in_a_group_of_ours() -> None:
+    definition = crd(KINDS["WorkloadTrace"])
+
+    assert definition["metadata"]["name"] == "workloadtraces.kwok-sim.dev"
+    assert (definition["spec"]["group"], definition["spec"]["scope"]) == ("kwok-sim.dev", "Namespaced")
+    names = {"kind": "WorkloadTrace", "listKind": "WorkloadTraceList", "plural": "workloadtraces", "singular": "workloadtrace"}
+    assert definition["spec"]["names"] == names
+    assert [each.name for each in KINDS.values() if each.group != "kwok.x-k8s.io"] == ["WorkloadTrace"]
+
+
+def test_there_are_kwoks_twelve_and_ours_and_each_call_makes_its_own() -> None:
     first, second = crds(), crds()
 
-    assert len(first) == 12
+    assert len(first) == 13
     first[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clear()
     first[0]["spec"]["versions"][0]["additionalPrinterColumns"].clear()
     assert second == crds()
@@ -103,7 +113,7 @@ def test_what_the_schemas_ask_for() -> None:
     assert at("Stage", ".spec.steps[].apply.type")["enum"] == ["apply", "merge", "strategic"]
     assert "enum" not in at("Stage", ".spec.selector.matchExpressions[].operator")
     assert at("Stage", ".spec.delay.durationMilliseconds").items() >= {"type": "integer", "format": "int64", "minimum": 0}.items()
-    for kind in ("Stage", "Metric", "ResourceUsage", "ClusterResourceUsage"):
+    for kind in ("Stage", "Metric", "ResourceUsage", "ClusterResourceUsage", "WorkloadTrace"):
         assert at(kind, ".status.observedGeneration").items() >= {"type": "integer", "minimum": 0}.items()
     assert at("Metric", ".spec.metrics[].dimension")["default"] == "node"
     assert at("Metric", ".spec.metrics[].buckets")["x-kubernetes-list-map-keys"] == ["le"]
@@ -111,6 +121,10 @@ def test_what_the_schemas_ask_for() -> None:
     assert "minimum" not in at("PortForward", ".spec.forwards[].ports[]")
     assert "default" not in at("Stage", ".spec.immediateNextStage")
     assert at("ClusterResourceUsage", ".spec.selector.matchLabels")["additionalProperties"] == {"type": "string"}
+    assert at("WorkloadTrace", ".spec.limits.spansPerSecond").items() >= {"minimum": 1, "maximum": 5000, "default": 500}.items()
+    assert at("WorkloadTrace", ".spec.services")["x-kubernetes-list-map-keys"] == ["name"]
+    assert at("WorkloadTrace", ".spec.services[].operations[].calls[].probability").items() >= {"maximum": 1, "default": 1.0}.items()
+    assert at("WorkloadTrace", ".spec.traffic[].rate.per")["default"] == "service"
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
@@ -130,7 +144,7 @@ def test_kubectl_get_shows_what_a_stage_is_for() -> None:
 
 # --- The schema and the decoder agree -------------------------------------------------------------------------------------------------
 
-WORDS = st.sampled_from(["", "a", "status", "json", "merge", "apply", "gauge", "1Gi", "100m", "1 Gi", "+1e3", "x y"])
+WORDS = st.sampled_from(["", "a", "status", "json", "merge", "apply", "gauge", "1Gi", "100m", "1 Gi", "+1e3", "x y", "2m"])
 NUMBERS = st.sampled_from([0, 1, 80, 65535, 65536, -1, 2**31 - 1])
 ODDITIES = st.one_of(st.booleans(), NUMBERS, WORDS, st.just(1.5), st.just([]), st.just({}), st.just(["a"]))
 
@@ -187,7 +201,7 @@ def has_duplicates(part: dict[str, Any], value: Any) -> bool:
 @given(data=st.data())
 def test_the_decoder_takes_what_the_schema_lets_through(kind: str, data: st.DataObject) -> None:
     spec = data.draw(values(SCHEMAS[kind]["properties"]["spec"]))
-    obj = {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": kind, "metadata": {"name": "a"}, "spec": spec}
+    obj = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": {"name": "a"}, "spec": spec}
     before = copy.deepcopy(obj)
     validator = jsonschema.Draft7Validator(SCHEMAS[kind])
     valid = validator.is_valid(obj) and not has_duplicates(SCHEMAS[kind], obj)

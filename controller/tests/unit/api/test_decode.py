@@ -13,6 +13,7 @@ from kwok_controller.api.decode import MAX_DEPTH
 from kwok_controller.api.metric import Metric
 from kwok_controller.api.portforward import ClusterPortForward
 from kwok_controller.api.usage import ResourceUsage
+from kwok_controller.api.workload_trace import WorkloadTrace
 
 MakeStage = Callable[..., dict[str, Any]]
 
@@ -254,3 +255,57 @@ def test_unknown_fields_are_named_wherever_they_are(stage: MakeStage) -> None:
 
 def test_unknown_fields_of_what_does_not_fit_are_none() -> None:
     assert unknown_fields({"spec": {"steps": 3, "selector": [], "delay": None}}, "Stage") == []
+
+
+def workload(**operation: Any) -> dict[str, Any]:
+    service = {"name": "web", "selector": {"matchLabels": {"app": "web"}}, "operations": [{"name": "home", **operation}]}
+    return {"apiVersion": "kwok-sim.dev/v1alpha1", "kind": "WorkloadTrace", "metadata": {"name": "a"}, "spec": {"services": [service]}}
+
+
+def test_a_workload_trace_gets_the_defaults() -> None:
+    decoded = decode(workload(calls=[{"service": "web", "operation": "home"}]))
+
+    assert isinstance(decoded, WorkloadTrace)
+    (service,) = decoded.spec.services
+    (call,) = service.operations[0].calls
+    assert (service.port, service.container, service.operations[0].errors.rate) == (80, "", 0.0)
+    assert (call.probability, call.count, call.parallel, call.asynchronous, call.on_error) == (1.0, 1, False, False, "fail")
+    assert (decoded.spec.limits.spans_per_second, decoded.spec.limits.spans_per_trace, decoded.spec.limits.depth) == (500, 200, 16)
+    assert unknown_fields(workload(lag=1), "WorkloadTrace") == ["$.spec.services[0].operations[0].lag"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "path", "message"),
+    [
+        ({"latency": {"median": "20"}}, "latency.median", "expected a duration such as 20ms or 1m30s, got '20'"),
+        ({"latency": {"distribution": "normal"}}, "latency.distribution", "expected one of constant, exponential, lognormal, uniform"),
+        ({"errors": {"rate": 1.5}}, "errors.rate", "expected a number <= 1.0, got 1.5"),
+        ({"errors": {"status": 200}}, "errors.status", "expected an integer >= 400, got 200"),
+        (
+            {"http": {"method": "get", "route": "/"}},
+            "http.method",
+            "expected one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, got 'get'",
+        ),
+        ({"http": {}}, "http.route", "is required"),
+        ({"calls": [{"service": "web"}]}, "calls[0].operation", "is required"),
+        ({"calls": [{"service": "web", "operation": "home", "count": 0}]}, "calls[0].count", "expected an integer >= 1, got 0"),
+    ],
+)
+def test_what_is_wrong_with_a_workload_trace(operation: dict[str, Any], path: str, message: str) -> None:
+    error = invalid(workload(**operation))
+
+    assert error.path == f"$.spec.services[0].operations[0].{path}"
+    assert error.message.startswith(message)
+
+
+def test_each_kind_is_of_its_group_alone() -> None:
+    error = invalid({**workload(), "apiVersion": "kwok.x-k8s.io/v1alpha1"})
+
+    assert (error.path, error.message) == ("$.apiVersion", "expected kwok-sim.dev/v1alpha1, got 'kwok.x-k8s.io/v1alpha1'")
+
+
+def test_names_of_services_are_there_once() -> None:
+    obj = workload()
+    obj["spec"]["services"] *= 2
+
+    assert (invalid(obj).path, invalid(obj).message) == ("$.spec.services[1].name", "'web' is there twice")

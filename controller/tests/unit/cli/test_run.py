@@ -55,7 +55,7 @@ def simulate(run: Run, manager: Any, *, stop_after: float | None = 0.01) -> int:
         run._stop_on_signals()
         if stop_after is not None:
             asyncio.get_running_loop().call_later(stop_after, os.kill, os.getpid(), signal.SIGTERM)
-        return await run._simulate(manager, None)
+        return await run._simulate(manager, ())
 
     return asyncio.run(main())
 
@@ -140,3 +140,16 @@ def test_waiting_for_the_apiserver_ends_when_the_end_is_asked_for(run: Run) -> N
 
     assert asyncio.run(main()) is False
     assert client.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "sent"),
+    [
+        ({"enable_crds": ["WorkloadTrace"]}, False),
+        ({"tracing_endpoint": "127.0.0.1:9", "enable_crds": ["Stage", "Metric"]}, False),
+        ({"tracing_endpoint": "127.0.0.1:9", "enable_crds": ["WorkloadTrace"]}, True),
+    ],
+)
+def test_pods_are_kept_for_workload_traces_only_where_some_can_be_sent(run: Run, flags: dict[str, Any], sent: bool) -> None:
+    run._options = apply_flags({}, {"manage_all_nodes": True, **flags})
+    assert (run._store() is not None) is sent

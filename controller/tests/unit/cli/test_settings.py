@@ -187,6 +187,20 @@ def test_metrics_without_a_server_have_no_effect(tmp_path: Path) -> None:
     assert told.warnings == ["Objects of these kinds have no effect without --server-address / options.serverAddress: Metric"]
 
 
+def test_workload_traces_without_a_receiver_have_no_effect(tmp_path: Path) -> None:
+    (tmp_path / "trace.yaml").write_text(
+        "apiVersion: kwok-sim.dev/v1alpha1\nkind: WorkloadTrace\nmetadata: {name: shop}\nspec: {services: []}\n"
+    )
+    argv = ("--manage-all-nodes", "--enable-crds=Stage", f"--config={tmp_path}/trace.yaml")
+    quiet, told = given(*argv, "--tracing-endpoint=127.0.0.1:4317"), given(*argv)
+    assert [each.metadata.name for each in quiet.workload_traces] == ["shop"]
+    assert quiet.shown == []
+    assert quiet.warnings == []
+    assert told.warnings == ["Objects of these kinds have no effect without --tracing-endpoint / tracing.endpoint: WorkloadTrace"]
+    with pytest.raises(UsageError, match="there are objects of WorkloadTrace in the files of --config, too"):
+        given(*argv, "--enable-crds=WorkloadTrace")
+
+
 @pytest.mark.parametrize(
     ("argv", "message"),
     [

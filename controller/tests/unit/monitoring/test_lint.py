@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from kwok_controller.api.load import Document
-from kwok_controller.monitoring.lint import Finding, lint
+from kwok_controller.monitoring.findings import Finding
+from kwok_controller.monitoring.lint import lint
 
 Object = dict[str, Any]
 

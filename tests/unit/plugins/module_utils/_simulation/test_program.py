@@ -89,7 +89,7 @@ def test_a_path_that_is_no_program_is_refused() -> None:
 def test_the_crds_of_the_kinds_asked_for() -> None:
     names = [each["spec"]["names"]["kind"] for each in program.custom_resource_definitions(PROGRAM, ["Stage", "Metric"])]
     assert sorted(names) == ["Metric", "Stage"]
-    assert len(program.custom_resource_definitions(PROGRAM)) == 12
+    assert len(program.custom_resource_definitions(PROGRAM)) == 13
 
 
 def test_a_kind_that_there_is_not_is_named() -> None:
