@@ -83,7 +83,7 @@ class _Compiler:
         for name in sorted(taken(metric)):
             other = self._taken.get(name, metric.name)
             if other != metric.name:
-                message = f"{name} is taken by the metric {other}: a histogram takes the names with _bucket, _sum and _count, too"
+                message = f"{name} is taken by the metric {other}: a histogram takes the names with _bucket, _sum, _count and _created, too"
                 yield error("family", f"{field}.name", message)
 
     def _check_duplicate(self, metric: MetricConfig, field: str, dimension: Dimension, labels: Mapping[str, Compiled]) -> Iterator[Problem]:

@@ -5,7 +5,7 @@
 
 A counter loses its `_total` in the head of OpenMetrics. Where that would be the name of another family, as of Go's
 `go_memstats_alloc_bytes` and `go_memstats_alloc_bytes_total`, and for a counter without `_total`, it is of unknown type there: so series
-have the same name in both formats.
+have the same name in both formats. The same holds where the name with `_created` is another family's, as that is a counter's, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ TOTAL: Final = "_total"
 UNITS: Final = ("seconds", "bytes", "ratio", "celsius", "kelvin", "meters", "volts", "amperes", "joules", "grams")
 """Base units: https://prometheus.io/docs/practices/naming/#base-units; one at the end of a family's name is its unit in OpenMetrics."""
 
-_HISTOGRAM: Final = ("_bucket", "_sum", "_count")
+_CREATED: Final = "_created"
+_HISTOGRAM: Final = ("_bucket", "_sum", "_count", _CREATED)
 
 
 def taken(metric: MetricConfig) -> set[str]:
@@ -40,7 +41,8 @@ def heads(metric: MetricConfig, help: str, others: Set[str]) -> dict[Format, str
     name, kind = metric.name, str(metric.kind)
     if kind == "counter":
         short = name.removesuffix(TOTAL)
-        name, kind = (name, "unknown") if short in {metric.name, "", *others} else (short, kind)
+        theirs = {*others, *(other.removesuffix(TOTAL) for other in others)}
+        name, kind = (name, "unknown") if short in {metric.name, ""} or {short, short + _CREATED} & theirs else (short, kind)
     unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), "")
     return {
         Format.TEXT: _help(metric.name, help, Format.TEXT) + f"# TYPE {metric.name} {metric.kind}\n",

@@ -105,4 +105,4 @@ class Checkpoints:
 def _counts(kept: Any) -> list[int]:
     if type(kept) is list and all(type(count) is int and count >= 0 for count in kept) and len(kept) in (0, STARTS):
         return kept
-    raise InvalidCheckpoint(f"{kept!r} are no counts of what was started")
+    raise InvalidCheckpoint(f"there are no {STARTS} counts of what was started")

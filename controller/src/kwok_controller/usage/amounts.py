@@ -28,7 +28,7 @@ def _amount_of_text(text: str) -> float:
 @lru_cache(maxsize=1024)
 def _span_of_text(text: str) -> int:
     try:
-        return parse_duration(text[:_LONGEST])
+        return parse_duration(text if len(text) <= _LONGEST else "")
     except ValueError:
         raise CelRuntimeError(f"{text[:40]!r} is no duration such as 90s or 1h30m") from None
 

@@ -42,6 +42,8 @@ EMPTY: Final[Mapping[str, Any]] = {"version": _VERSION, "used": {}, "shown": {},
 # Usages are counted in 10⁻⁹, times in nanoseconds, so what is summed up is in 10⁻¹⁸ of a unit times a second.
 _NANO: Final = 10**9
 _UNIT: Final = 10**18
+_MOST: Final = 1 << 256
+"""No sum is as much, and all of them together are still a number."""
 _UNSEEN: Final = object()
 """In place of the version of a pod that was not asked for yet."""
 
@@ -443,8 +445,14 @@ def _read(sums: dict[str, str]) -> dict[str, int]:
 
 def _sum(text: str) -> int:
     value = int(text, 16)
-    if value < 0:
-        raise ValueError(f"{text} is less than nothing")
+    if not 0 <= value < _MOST:
+        raise ValueError("a sum is less than nothing, or too large")
+    return value
+
+
+def _typed(kind: type, value: Any) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{type(value).__name__} in place of {kind.__name__}")
     return value
 
 
@@ -452,11 +460,10 @@ def _read_pod(node: str, retired: dict[str, str], containers: dict[str, Any]) ->
     pod = _Pod(node)
     pod.retired = _read(retired)
     for name, (restarts, totals) in containers.items():
-        container = pod.containers[name] = _Container(restarts)
+        container = pod.containers[name] = _Container(_typed(int, restarts))
         for resource, (at_ns, total, *basis) in totals.items():
-            if type(at_ns) is not int:
-                raise TypeError(f"{at_ns!r} is no time")
-            read = container.totals[resource] = _Total(at_ns, _sum(total), again=bool(basis))
+            basis = [_typed(str, each) for each in basis]
+            read = container.totals[resource] = _Total(_typed(int, at_ns), _sum(total), again=bool(basis))
             if basis:
                 read.usage, read.version = basis if len(basis) == 2 else (*basis, None)
     return pod

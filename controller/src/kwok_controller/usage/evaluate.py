@@ -23,8 +23,14 @@ from kwok_controller.usage.traces import Trace
 
 # How deep usages may need others' usages.
 _NESTING: Final = 4
+# How many others' usages one may need, in all: 2,000 take some 10 ms.
+_OTHERS: Final = 2000
 _PROGRAMS: Final = 4096
 _NOTHING: Final = Rate("", 0.0)
+
+
+class _Circle(CelRuntimeError):
+    """Usages that need each other. All of them fail: each by itself would be tried again and again by the others."""
 
 
 class World(Protocol):
@@ -74,6 +80,7 @@ class Evaluator:
         self._rates: dict[Entry, dict[str, Rate]] = {}
         self._usages = selection.version
         self._evaluating: list[str] = []
+        self._others = 0
 
     def container(self, resource: str, pod: Object, container: str, now_ns: int) -> float:
         """What the container of a name uses; 0 where the pod has none, or its node is not there."""
@@ -120,9 +127,12 @@ class Evaluator:
             return rate.value
         metadata, moment = pod["metadata"], self._moment
         key = f"{metadata.get('namespace', '')}/{metadata['name']}/{container.get('name')}/{resource}"
+        self._others = self._others + 1 if self._evaluating else 0
         if key in self._evaluating or len(self._evaluating) == _NESTING:
             chain = " needs ".join([*self._evaluating, key])
-            raise CelRuntimeError(f"usages need each other {'in a circle' if key in self._evaluating else 'too deeply'}: {chain}")
+            raise _Circle(f"usages need each other {'in a circle' if key in self._evaluating else 'too deeply'}: {chain}")
+        if self._others > _OTHERS:
+            raise _Circle(f"{self._evaluating[0]} needs more than {_OTHERS} other usages")
         around = moment.now_ns, moment.key, moment.drawn
         moment.bind(now_ns, key)
         self._evaluating.append(key)
@@ -131,6 +141,8 @@ class Evaluator:
             check_amount(value)
             return value if value > 0 else 0.0
         except CelError as error:
+            if isinstance(error, _Circle) and len(self._evaluating) > 1:
+                raise
             self._report(Problem(entry.subject, rate.path, str(error)))
             return 0.0
         finally:

@@ -13,6 +13,8 @@ from kwok_controller.expressions.cel.functions import parse_timestamp
 Object: TypeAlias = dict[str, Any]
 """An object of the apiserver, or a container of one, as JSON has it."""
 
+# Times in nanoseconds have 64 bits, in checkpoints, too. Nothing was started before 1678 or after 2261.
+_FAR: Final = 1 << 63
 _ENDED: Final = ("Succeeded", "Failed")
 
 
@@ -100,6 +102,7 @@ def _time(value: Any) -> int | None:
     if type(value) is not str:
         return None
     try:
-        return parse_timestamp(value).nanoseconds
+        nanoseconds = parse_timestamp(value).nanoseconds
     except CelRuntimeError:
         return None
+    return nanoseconds if abs(nanoseconds) < _FAR else None

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kwok_controller.expressions.cel import CelRuntimeError
 from kwok_controller.usage.amounts import amount, span_ns, time_ns
+from kwok_controller.usage.rates import check_amount
 
 _SECOND: Final = 10**9
 _DATE: Final = re.compile(r"[0-9]{4}-")
@@ -100,6 +101,7 @@ def parse_trace(text: str, *, repeats: bool) -> Trace:
         try:
             is_absolute, time = _time(time_text)
             value = amount(value_text)
+            check_amount(value)
         except CelRuntimeError as error:
             raise InvalidTrace(f"{where}: {error}") from None
         if absolute is not None and absolute is not is_absolute:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from fuzzing.choices import Choices
@@ -90,7 +91,6 @@ CEL_NAMES: Final = tuple(sorted({name for table in cel_functions(lambda: 0, lamb
 _CEL_BINARY: Final = ("+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "in")
 _CEL_MACROS: Final = ("all", "exists", "exists_one", "filter", "map")
 _CEL_ATOMS: Final = (
-    "self",
     "x",
     "null",
     "true",
@@ -105,7 +105,7 @@ _CEL_ATOMS: Final = (
     "[]",
     "{}",
     "[1, 'a', null]",
-    "{1: 2, 'a': [self]}",
+    "{1: 2, 'a': [x]}",
     "int",
     "type",
     "timestamp('2024-01-01T00:00:00Z')",
@@ -117,18 +117,18 @@ _CEL_ATOMS: Final = (
 )
 
 
-def cel(choices: Choices, depth: int = 0) -> str:
-    """A CEL expression; most are valid."""
+def cel(choices: Choices, depth: int = 0, variables: Sequence[str] = ("self",)) -> str:
+    """A CEL expression of some variables; most are valid."""
 
     def sub() -> str:
-        return cel(choices, depth + 1)
+        return cel(choices, depth + 1, variables)
 
     kind = choices.below(17) if depth < _MAX_DEPTH else choices.below(4)
     match kind:
         case 0:
-            return choices.pick(_CEL_ATOMS)
+            return choices.pick((*variables, *_CEL_ATOMS))
         case 1:
-            return f"self.{_name(choices)}"
+            return f"{choices.pick(variables)}.{_name(choices)}"
         case 2:
             return json.dumps(number(choices))
         case 3:

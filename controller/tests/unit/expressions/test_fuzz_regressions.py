@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from kwok_controller.expressions.cel import CelEvaluationError, compile_cel
 from kwok_controller.expressions.gotemplate import TemplateLimitError, compile_template, kwok_functions
 from kwok_controller.expressions.jq import compile_jq
 from kwok_controller.lifecycle import Chance
@@ -43,3 +44,11 @@ def test_chance_is_paid_for_in_steps(source: str) -> None:
     with pytest.raises(TemplateLimitError, match="steps"):
         template.render({})
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("source", ["{'a': 1}[self]", "[1][self]", "self[self]"])
+def test_a_key_that_is_not_there_is_not_shown_whole(source: str) -> None:
+    # An object in place of a key stood in the message with all that it has.
+    with pytest.raises(CelEvaluationError) as caught:
+        compile_cel(source, now=lambda: 0, random=lambda: 0.5)({"metadata": {"annotations": {"a": "x" * 100_000}}})
+    assert len(str(caught.value)) < 300

@@ -124,7 +124,7 @@ def test_usages_that_need_each_other_are_told_so(world: Small, usage: MakeUsage,
 
     assert world.evaluator().pod("cpu", pod(), START) == 0.0
     [problem] = world.problems
-    assert problem.path == "$.spec.usages[0].usage.memory.expression"
+    assert problem.path == "$.spec.usages[0].usage.cpu.expression"
     assert problem.message.endswith("in a circle: default/p/main/cpu needs default/p/main/memory needs default/p/main/cpu")
 
 

@@ -23,8 +23,8 @@ _NO_QUANTITY: Final = Quantity(0)
 
 def _no_field(value: Any, name: Any) -> CelRuntimeError:
     if type(value) is list:
-        return CelRuntimeError(f"a list has no field {name!r}: its index is a number")
-    return CelRuntimeError(f"no such key: {name}")
+        return CelRuntimeError(f"a list has no field {name!r:.100}: its index is a number")
+    return CelRuntimeError(f"no such key: {name!s:.100}")
 
 
 def dynamic_field(operand: Callable[[Run], Any], name: str) -> Callable[[Run], Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from go_oracle import GoOracle
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from kwok_controller.lifecycle.patching import PatchError, apply_json, apply_merge
@@ -172,6 +172,8 @@ def test_merge_as_go(kwok_oracle: GoOracle, obj: Any, patch: Any) -> None:
 def test_json_as_go(kwok_oracle: GoOracle, obj: Any, operations: list[dict[str, Any]]) -> None:
     before = copy.deepcopy(obj)
     wanted, error = kwok_oracle.ask(mode="json", data=obj, patch=operations)
+    # A test of a list with null in it is more than Go's library survives: what it would say is not known.
+    assume(not error.startswith("panic: "))
     try:
         got = apply_json(obj, operations)
     except PatchError as refused:
@@ -181,3 +183,10 @@ def test_json_as_go(kwok_oracle: GoOracle, obj: Any, operations: list[dict[str, 
         assert same(got, wanted)
         assert (got is obj) == same(obj, wanted)
     assert same(obj, before)
+
+
+def test_a_list_with_null_is_tested_though_go_cannot() -> None:
+    obj = {"a": [None]}
+    assert apply_json(obj, [{"op": "test", "path": "/a", "value": [None]}]) is obj
+    with pytest.raises(PatchError):
+        apply_json(obj, [{"op": "test", "path": "/a", "value": [0]}])
