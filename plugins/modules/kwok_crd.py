@@ -14,7 +14,7 @@ author:
 description:
   - Makes the CustomResourceDefinitions of C(kwok.x-k8s.io) and C(kwok-sim.dev) be in the cluster as the installed C(kwok-controller)
     has them, and waits until the apiserver serves them.
-  - The Go C(kwok) reads the same kinds of C(kwok.x-k8s.io). Those of C(kwok-sim.dev) are extensions: WorkloadTrace.
+  - The Go C(kwok) reads the same kinds of C(kwok.x-k8s.io). Those of C(kwok-sim.dev), as WorkloadTrace, are extensions.
 extends_documentation_fragment:
   - kwok.sim.attributes
   - kwok.sim.attributes.actiongroup

@@ -53,7 +53,7 @@ def test_a_schedule_is_its_seeds_and_has_every_kind() -> None:
     long = schedule(7, 200)
     assert [fault.at for fault in long] == sorted(fault.at for fault in long)
     assert long[-1].kind is Kind.WATCH_SILENT
-    assert min(sum(fault.kind is kind for fault in long) for kind in DURATIONS_S) >= 7
+    assert min(sum(fault.kind is kind for fault in long) for kind in DURATIONS_S) >= 9
 
 
 def test_the_end_is_that_of_an_undisturbed_run(
