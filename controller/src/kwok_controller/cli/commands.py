@@ -198,9 +198,10 @@ def print_sets(group: str, sets: Sequence[ShippedSet], parsed: Parsed, what: str
             print(f"{each.name} ({each.kind})\n  {each.about}\n  {', '.join(each.objects)}")
 
 
-def print_objects(objects: Sequence[Any], output: str | None) -> None:
-    """Print objects of the API as YAML documents, or as a List in JSON."""
-    if output == "json":
+def print_objects(documents: Sequence[Document], parsed: Parsed) -> None:
+    """Print the objects of documents as the command line says, which has the flag `YAML_OR_JSON`: as documents, or as a List in JSON."""
+    objects = [document.obj for document in documents]
+    if parsed.values.get("output") == "json":
         print_json({"apiVersion": "v1", "kind": "List", "items": objects})
     else:
         sys.stdout.write("".join(f"---\n{as_yaml(obj, sort=False)}" for obj in objects))

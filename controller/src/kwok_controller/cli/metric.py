@@ -126,7 +126,7 @@ def _sets(parsed: Parsed) -> int:
 
 
 def _show(parsed: Parsed) -> int:
-    print_objects([document.obj for document in _read("show", parsed.arguments).objects], parsed.values.get("output"))
+    print_objects(_read("show", parsed.arguments).objects, parsed)
     return 0
 
 

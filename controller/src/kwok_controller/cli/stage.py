@@ -60,7 +60,7 @@ def _sets(parsed: Parsed) -> int:
 
 
 def _show(parsed: Parsed) -> int:
-    print_objects([document.obj for document in _read("show", parsed.arguments).stages], parsed.values.get("output"))
+    print_objects(_read("show", parsed.arguments).stages, parsed)
     return 0
 
 

@@ -61,8 +61,9 @@ class Checkpoints:
 
     def read(self, node: str, note: str) -> None:
         """See `Notes`. Without a note, or with one that cannot be read, the sums go on from what is known here."""
-        self._unread.pop(node, None)
-        if note and note != self._known.pop(node, ""):
+        known = self._known.get(node)
+        self.forget(node)
+        if note and note != known:
             self._read(node, note)
 
     def seen(self, node: str, note: str) -> None:
@@ -80,7 +81,7 @@ class Checkpoints:
             self._read(node, note)
 
     def forget(self, node: str) -> None:
-        """A node is gone."""
+        """A node is gone, or ours: others' notes of it are of no use."""
         self._unread.pop(node, None)
         self._known.pop(node, None)
 

@@ -292,11 +292,16 @@ class Cumulative:
                 basis = "" if rate.steady else self._evaluator.basis
                 total.by(usage, self._looked_at(rate, node, pod), basis, new=total.at_ns == run.start_ns)
                 if entry is not None:
-                    whose, failures = (resource, node, pod, container), self._evaluator.failures
-                    total.sum += self._integral(entry, rate, whose, run.start_ns, total.at_ns, until_ns)
-                    # What fails is tried again, so that it is told again.
-                    if rate.steady and run.end_ns is None and failures == self._evaluator.failures:
-                        total.pace = self._pace(entry, rate, whose, until_ns)
+                    whose = (resource, node, pod, container)
+                    if rate.steady:
+                        failures = self._evaluator.failures
+                        nanos = _nanos(self._evaluator.value(entry, rate, *whose, total.at_ns))
+                        total.sum += nanos * (until_ns - total.at_ns)
+                        # What fails is tried again, so that it is told again.
+                        if run.end_ns is None and failures == self._evaluator.failures:
+                            total.pace = self._pace(nanos, node, pod)
+                    else:
+                        total.sum += self._integral(entry, rate, whose, run.start_ns, total.at_ns, until_ns)
                 if not rate.steady and (rate.needs_others or not self._in_one_call(run.start_ns, until_ns)):
                     total.again = False
                 total.at_ns = until_ns
@@ -345,20 +350,17 @@ class Cumulative:
         container.run = run
         return container, run
 
-    def _pace(self, entry: Entry, rate: Rate, whose: tuple[str, Object, Object, Object], now_ns: int) -> _Pace | None:
+    def _pace(self, nanos: int, node: Object, pod: Object) -> _Pace | None:
         """That of a container; None where objects have no versions by which to know that they have changed."""
-        _resource, node, pod, _container = whose
         version = node["metadata"].get("resourceVersion")
         if not (version and pod["metadata"].get("resourceVersion")):
             return None
-        return _Pace(_nanos(self._evaluator.value(entry, rate, *whose, now_ns)), self._evaluator.selection.version, version)
+        return _Pace(nanos, self._evaluator.selection.version, version)
 
     def _integral(
         self, entry: Entry, rate: Rate, whose: tuple[str, Object, Object, Object], start_ns: int, from_ns: int, until_ns: int
     ) -> int:
-        """What a container uses from one time to another, in 10⁻¹⁸. It was started at `start_ns`."""
-        if rate.steady:
-            return _nanos(self._evaluator.value(entry, rate, *whose, from_ns)) * (until_ns - from_ns)
+        """What a container uses from one time to another by a usage that moves, in 10⁻¹⁸. It was started at `start_ns`."""
         total, at = 0, from_ns
         fine_from, coarse = self._cells(from_ns, until_ns)
         while at < until_ns:

@@ -73,7 +73,8 @@ class Evaluator:
         self.selection = selection
         self.failures = 0
         self._tell = report
-        self.basis = blake2b(repr((seed, sorted((traces or {}).items()))).encode(), digest_size=6).hexdigest()
+        courses = sorted((name, trace.digest()) for name, trace in (traces or {}).items())
+        self.basis = blake2b(repr((seed, courses)).encode(), digest_size=6).hexdigest()
         self._moment = Moment(seed)
         self._functions = {**pattern_functions(self._moment, traces or {}), "Usage": usage_forms(self, self._moment.now)}
         self._programs: dict[str, ProgramOver | CelSyntaxError] = {}

@@ -15,6 +15,7 @@ from kwok_controller.usage.cumulative import Cumulative
 from kwok_controller.usage.functions import metric_functions
 from kwok_controller.usage.pods import Run, is_running, run_of
 from kwok_controller.usage.rates import VARIABLES
+from kwok_controller.usage.traces import Trace
 
 from .conftest import SECOND, START, MakePod, MakeUsage, Small, text_of
 
@@ -267,3 +268,19 @@ A, B = text_of(START), text_of(START + SECOND)
 def test_when_a_container_ran(status: Any, run: Run, running: bool) -> None:
     one = {"metadata": {"name": "p"}, "status": status}
     assert (run_of(one, "main"), is_running(one, "main")) == (run, running)
+
+
+def test_what_looks_like_chance_has_one_basis_for_the_same_seed_and_traces(world: Small) -> None:
+    def trace(*values: float, repeats: bool = False) -> Trace:
+        return Trace(range(len(values)), values, absolute=False, repeats=repeats)
+
+    given: list[dict[str, Any]] = [
+        {},
+        {"seed": 1},
+        {"traces": {"a": trace(1, 2)}},
+        {"traces": {"b": trace(1, 2)}},
+        {"traces": {"a": trace(1, 3)}},
+        {"traces": {"a": trace(1, 2, repeats=True)}},
+    ]
+    assert len({world.evaluator(**each).basis for each in given}) == len(given)
+    assert world.evaluator(traces={"a": trace(1, 2)}).basis == world.evaluator(traces={"a": trace(1, 2)}).basis
