@@ -20,6 +20,7 @@ PYTEST_ARGS ?=
 TARGETS ?=
 SANITY_ARGS ?=
 INTEGRATION_ARGS ?=
+LANES ?= 3
 BENCH_ARGS ?=
 NOX_ARGS ?=
 SYSTEM_PACKAGES ?= iproute2 openssh-server shellcheck
@@ -54,7 +55,7 @@ stage = @trap 'rc=$$?; test $$rc = 0 && how=done || how=FAILED; printf "=== %s: 
 .PHONY: help
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@printf '\nSettings: PYTHON, TARGETS (make integration TARGETS="kwok_cluster kwok_kubectl"), and for the\nprograms called: ANSIBLE_ARGS PYTEST_ARGS SANITY_ARGS INTEGRATION_ARGS BENCH_ARGS NOX_ARGS\n'
+	@printf '\nSettings: PYTHON, TARGETS (make integration TARGETS="kwok_cluster kwok_kubectl"), LANES,\nand for the programs called: ANSIBLE_ARGS PYTEST_ARGS SANITY_ARGS INTEGRATION_ARGS BENCH_ARGS NOX_ARGS\n'
 
 .PHONY: site
 site: $(STAMPS)/site collection ## Set everything up and bring a cluster up (playbooks/site.yml)
@@ -194,12 +195,9 @@ repository: $(STAMPS)/dev collection ## Tests of the repository itself: metadata
 	$(call stage,Tests of the repository) pytest tests/repository --junit-xml=$(RESULTS)/repository.xml $(PYTEST_ARGS)
 
 .PHONY: integration
-integration: $(STAMPS)/dev test-tree system-packages ## Integration tests against real clusters; TARGETS selects
-	$(call stage,ansible-test integration) python="$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')"; \
-	cd $(TEST_TREE); mkdir -p tests/output/junit $(ROOT)/$(RESULTS)/integration; began="$$(mktemp)"; rc=0; \
-	ansible-test integration --color no --continue-on-error --python "$$python" $(INTEGRATION_ARGS) $(TARGETS) </dev/null || rc=$$?; \
-	find tests/output/junit -name '*.xml' ! -name 'ansible-test-*' -newer "$$began" -exec cp -t $(ROOT)/$(RESULTS)/integration {} +; \
-	rm -f "$$began"; exit $$rc
+integration: $(STAMPS)/dev test-tree system-packages ## Integration tests against real clusters; TARGETS selects, LANES are run at a time
+	$(call stage,ansible-test integration) $(BIN)/python tests/tools/integration.py --lanes $(LANES) --source . --tree $(TEST_TREE) \
+		--results $(RESULTS)/integration $(TARGETS) -- $(INTEGRATION_ARGS)
 
 ##@ More
 

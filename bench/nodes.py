@@ -20,10 +20,11 @@ from .controller import Bed, Report, bed
 from .load import Stopwatch
 
 TIMEOUT_S = 300
+REST_S = 15.0
 _MODULE = "ansible_collections.kwok.sim.plugins.modules.kwok_nodes"
 
-GOALS: Mapping[str, float] = {"from nothing to Ready": 10.0, "unchanged": 3.0}
-"""Seconds, at most."""
+GOALS: Mapping[str, float] = {"from nothing to Ready": 10.0, "unchanged, at once": 3.0, "unchanged, later": 3.0}
+"""Seconds, at most. At once: while the control plane is still busy with the new nodes; later: when it has come to rest, after `REST_S`."""
 
 
 class Timing(cluster_start.Timing):
@@ -36,7 +37,7 @@ class Timing(cluster_start.Timing):
 
 
 def run(work: Path, executables: Mapping[str, str], nodes: int, rounds: int, report: Report) -> list[Timing]:
-    """Time both so many times.
+    """Time each so many times.
 
     Args:
         work: An empty directory.
@@ -55,7 +56,9 @@ async def _run(work: Path, executables: Mapping[str, str], nodes: int, rounds: i
             controller.start()
             await controller.until_ready(TIMEOUT_S)
             for number in range(rounds):
-                for name, changed in zip(GOALS, (True, False), strict=True):
+                for name, changed in zip(GOALS, (True, False, False), strict=True):
+                    if name == "unchanged, later":
+                        await asyncio.sleep(REST_S)
                     watch = Stopwatch()
                     result = await asyncio.to_thread(_module, ground, {"name": "bench", "count": nodes}, "present", changed)
                     seconds[name].append(watch.seconds)

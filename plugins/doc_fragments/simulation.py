@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options of the modules that put objects of ``kwok.x-k8s.io`` into a cluster."""
+"""Options of the modules that put objects of ``kwok.x-k8s.io`` and ``kwok-sim.dev`` into a cluster."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Texts shared by the modules for Stages, Metrics and usages."""
+    """Texts shared by the modules for Stages, Metrics, usages and WorkloadTraces."""
 
     DOCUMENTATION = r"""
 options:
@@ -29,9 +29,15 @@ options:
     elements: path
     default: []
   purge:
-    description: With O(state=present), whether objects that this module applied before and that are not given any more are deleted.
+    description:
+      - With O(state=present), whether objects that this module applied before, for the same O(owner), and that are not given any more are
+        deleted.
     type: bool
     default: false
+  owner:
+    description: Whose objects they are, where several playbooks look after a cluster. O(purge) leaves those of other owners alone.
+    type: str
+    default: ""
   strict:
     description: Whether the linter's warnings fail the task, too.
     type: bool

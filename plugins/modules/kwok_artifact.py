@@ -51,11 +51,12 @@ options:
       - metrics-server
       - prometheus
       - promtool
+      - jaeger
   version:
     description:
       - The version, with or without its leading C(v).
       - The default is V(v1.36.3) for the executables of Kubernetes, V(v3.6.5) for those of etcd, V(v0.8.0) for the Go kwok, V(v0.9.0) for
-        C(metrics-server) and V(v3.13.5) for C(prometheus) and C(promtool).
+        C(metrics-server), V(v3.13.5) for C(prometheus) and C(promtool), and V(v1.65.0) for C(jaeger), which is C(jaeger-all-in-one).
     type: str
   state:
     description:
@@ -94,7 +95,7 @@ options:
       - An HTTP URL that replaces the beginning of the release site's URLs. What follows must be laid out as there, checksums included.
       - For the executables of Kubernetes it replaces C(https://dl.k8s.io/release), for the others
         C(https://github.com/PROJECT/releases/download), where C(PROJECT) is C(etcd-io/etcd), C(kubernetes-sigs/kwok),
-        C(kubernetes-sigs/metrics-server) or C(prometheus/prometheus).
+        C(kubernetes-sigs/metrics-server), C(prometheus/prometheus) or C(jaegertracing/jaeger).
     type: str
   cache_dir:
     description:

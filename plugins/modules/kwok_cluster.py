@@ -129,6 +129,26 @@ options:
       - A C(Policy) of C(audit.k8s.io/v1). The apiserver then writes C(logs/audit.log) in the cluster's directory, of 100 MB at most, and
         keeps three older ones.
     type: dict
+  tracing:
+    description:
+      - Where etcd and the apiserver send traces of what they do, by OTLP over gRPC without TLS. They are restarted when it changes. If
+        omitted, they send none.
+      - Nobody has to listen there yet. What is sent meanwhile is lost, and nothing else is disturbed.
+      - From 1.33 on the apiserver goes on with the traces of those who ask as members of the groups C(system:masters) and
+        C(system:monitoring); of others it begins new ones. etcd takes part from 3.5.11 on.
+    type: dict
+    suboptions:
+      endpoint:
+        description:
+          - C(HOST:PORT) of the receiver.
+          - If empty, a free port on loopback is chosen once and kept, at which the role P(kwok.sim.jaeger#role) has Jaeger listen.
+        type: str
+        default: ""
+      sampling_rate_per_million:
+        description:
+          - How many of a million requests are traced. Those that are a part of a trace already are, if it is, whatever the rate.
+        type: int
+        default: 0
   kube_authorization:
     description:
       - Whether the apiserver authorizes, by Node and RBAC. Without it, every client that has a certificate of the cluster may do anything.
@@ -335,6 +355,11 @@ cluster:
       type: str
       returned: always
       sample: v3.6.5
+    tracing_endpoint:
+      description: Where the control plane sends its traces, C(HOST:PORT); empty if it sends none.
+      type: str
+      returned: always
+      sample: 127.0.0.1:32765
     components:
       description: The components in start order, the joined ones last.
       type: list
@@ -398,7 +423,7 @@ changes:
   elements: dict
   contains:
     action:
-      description: C(create), C(update), C(repair), C(renew), C(start), C(stop), C(restart) or C(remove).
+      description: C(create), C(update), C(repair), C(renew), C(start), C(stop), C(restart), C(reload) or C(remove).
       type: str
       returned: always
       sample: update

@@ -105,6 +105,11 @@ clusters:
       type: str
       returned: always
       sample: v3.6.5
+    tracing_endpoint:
+      description: Where the control plane sends its traces, C(HOST:PORT); empty if it sends none.
+      type: str
+      returned: always
+      sample: 127.0.0.1:32765
     components:
       description: The components in start order, the joined ones last; as M(kwok.sim.kwok_cluster) returns them.
       type: list

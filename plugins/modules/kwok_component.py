@@ -222,6 +222,18 @@ options:
     description: Seconds that it has to end after SIGTERM, before SIGKILL.
     type: int
     default: 30
+  reload:
+    description:
+      - Says that it reads its O(files) again when it is told to. Where nothing but these differ, its process goes on running and is sent
+        a signal, if it is ready; one that is not is restarted.
+      - The kubeconfig of its O(identity) is none of these files. If omitted, it is restarted whatever differs.
+    type: dict
+    suboptions:
+      signal:
+        description: The signal, without C(SIG).
+        type: str
+        choices: [HUP, USR1, USR2]
+        default: HUP
 seealso:
   - module: kwok.sim.kwok_cluster
 """
@@ -344,7 +356,7 @@ changes:
   elements: dict
   contains:
     action:
-      description: C(create), C(update), C(repair), C(renew), C(start), C(stop), C(restart) or C(remove).
+      description: C(create), C(update), C(repair), C(renew), C(start), C(stop), C(restart), C(reload) or C(remove).
       type: str
       returned: always
       sample: restart

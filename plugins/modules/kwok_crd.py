@@ -54,6 +54,7 @@ seealso:
   - module: kwok.sim.kwok_stage
   - module: kwok.sim.kwok_metric
   - module: kwok.sim.kwok_resource_usage
+  - module: kwok.sim.kwok_trace
 """
 
 EXAMPLES = r"""

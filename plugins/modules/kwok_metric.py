@@ -52,6 +52,7 @@ seealso:
   - module: kwok.sim.kwok_resource_usage
   - module: kwok.sim.kwok_stage
   - module: kwok.sim.kwok_crd
+  - module: kwok.sim.kwok_trace
 """
 
 EXAMPLES = r"""

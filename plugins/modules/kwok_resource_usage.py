@@ -57,6 +57,7 @@ seealso:
   - module: kwok.sim.kwok_metric
   - module: kwok.sim.kwok_stage
   - module: kwok.sim.kwok_crd
+  - module: kwok.sim.kwok_trace
 """
 
 EXAMPLES = r"""

@@ -49,6 +49,7 @@ seealso:
   - module: kwok.sim.kwok_crd
   - module: kwok.sim.kwok_metric
   - module: kwok.sim.kwok_resource_usage
+  - module: kwok.sim.kwok_trace
 """
 
 EXAMPLES = r"""

@@ -26,7 +26,7 @@ from kwok_controller.kube.errors import ApiError
 from kwok_controller.kube.watch import IDLE_S
 
 SETTLE_S = 60.0
-"""How long after the last fault, and after the workload's time, everything may take to be as it should."""
+"""How long after the last fault, and after the last step of a user, everything may take to be as it should."""
 
 CALM_S = 8.0
 """Over how many seconds the undisturbed run's workload is spread."""
@@ -53,7 +53,7 @@ def test_a_schedule_is_its_seeds_and_has_every_kind() -> None:
     long = schedule(7, 200)
     assert [fault.at for fault in long] == sorted(fault.at for fault in long)
     assert long[-1].kind is Kind.WATCH_SILENT
-    assert min(sum(fault.kind is kind for fault in long) for kind in DURATIONS_S) >= 9
+    assert min(sum(fault.kind is kind for fault in long) for kind in DURATIONS_S) >= 7
 
 
 def test_the_end_is_that_of_an_undisturbed_run(
@@ -85,12 +85,11 @@ async def _compare(cluster: Cluster, directory: Path, count: int, seed: int, cap
             injector = Injector(cluster, rough.controller, rough.network, rough.gateway, rough.tokens)
             worker = Worker(client, rough.run)
             try:
-                seconds = faults[-1].at / WITH_FAULTS
-                over = time.monotonic() + seconds
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(worker.work(work, seconds))
-                    await tasks.create_task(injector.inject(faults))
-                    over = max(over, time.monotonic())
+                    tasks.create_task(worker.work(work, faults[-1].at / WITH_FAULTS))
+                    tasks.create_task(injector.inject(faults))
+                # Users go on until the control plane has done what they ask for, which on a busy machine is long after the last fault.
+                over = time.monotonic()
                 limit = SETTLE_S + (IDLE_S if count >= SILENT_FROM else 0.0)
                 _, at = await _settled(client, rough, work, undisturbed, over + limit)
                 complaints = rough.controller.complaints + rough.controller.exceptions()

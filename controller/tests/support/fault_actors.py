@@ -251,10 +251,12 @@ class Injector:
             case Kind.CONTROLLER_KILL | Kind.CONTROLLER_STOP | Kind.CONTROLLER_RESTART:
                 async with self._locks["controller"]:
                     await self._trouble_controller(fault)
-            case Kind.APISERVER_KILL | Kind.ETCD_KILL | Kind.APISERVER_STOP | Kind.ETCD_STOP:
-                component = "etcd" if fault.kind in (Kind.ETCD_KILL, Kind.ETCD_STOP) else "kube-apiserver"
-                async with self._locks[component]:
-                    await asyncio.to_thread(self._trouble_component, component, fault)
+            case Kind.APISERVER_KILL | Kind.APISERVER_STOP | Kind.APISERVER_RESTART:
+                async with self._locks["kube-apiserver"]:
+                    await asyncio.to_thread(self._trouble_component, "kube-apiserver", fault)
+            case Kind.ETCD_KILL | Kind.ETCD_STOP | Kind.ETCD_RESTART:
+                async with self._locks["etcd"]:
+                    await asyncio.to_thread(self._trouble_component, "etcd", fault)
             case Kind.TOKEN_EXPIRED:
                 async with self._locks["token"]:
                     await self._expire_token(fault)
@@ -276,10 +278,18 @@ class Injector:
                 return self._network.resetting()
             case Kind.NET_SILENCE:
                 return self._network.silent()
+            case Kind.NET_TIMEOUT:
+                return self._network.timing_out()
+            case Kind.NET_SLOW_CLOSE:
+                return self._network.closing_late(0.1 + 2 * fault.amount)
             case Kind.NET_DELAY:
                 return self._network.delaying(0.02 + 0.8 * fault.amount)
             case Kind.NET_BANDWIDTH:
                 return self._network.narrow(1000 + 20_000 * fault.amount)
+            case Kind.NET_SLICES:
+                return self._network.slicing(1 + int(400 * fault.amount))
+            case Kind.NET_LIMIT:
+                return self._network.limiting(1000 + int(20_000 * fault.amount))
             case Kind.NET_CUT:
                 return self._network.cutting(share)
             case Kind.HTTP_LOST:
@@ -310,6 +320,9 @@ class Injector:
     def _trouble_component(self, component: str, fault: Fault) -> None:
         if fault.kind in (Kind.APISERVER_KILL, Kind.ETCD_KILL):
             self._cluster.kill(component)
+            return
+        if fault.kind in (Kind.APISERVER_RESTART, Kind.ETCD_RESTART):
+            self._cluster.restart(component)
             return
         with self._cluster.suspended(component):
             time.sleep(fault.seconds)

@@ -19,12 +19,18 @@ class Kind(StrEnum):
     CONTROLLER_RESTART = "the controller is told to end and started again"
     APISERVER_KILL = "the apiserver is killed"
     APISERVER_STOP = "the apiserver stands still"
+    APISERVER_RESTART = "the apiserver is told to end, and started again when it has"
     ETCD_KILL = "etcd is killed"
     ETCD_STOP = "etcd stands still"
+    ETCD_RESTART = "etcd is told to end, and started again when it has"
     NET_RESET = "connections are reset, new ones too"
     NET_SILENCE = "connections are accepted, and nothing is said on them ever; on those that are open nothing moves"
+    NET_TIMEOUT = "nothing moves on connections, and then they are closed"
+    NET_SLOW_CLOSE = "connections are closed by what answers, and that is told late"
     NET_DELAY = "every byte comes late"
     NET_BANDWIDTH = "few bytes a second"
+    NET_SLICES = "what is sent comes in small pieces, with pauses"
+    NET_LIMIT = "connections are closed in good order in the middle of an answer"
     NET_CUT = "connections are reset in the middle of an answer"
     HTTP_429 = "429 with Retry-After"
     HTTP_500 = "500"
@@ -44,12 +50,18 @@ DURATIONS_S: Final[dict[Kind, tuple[float, float]]] = {
     Kind.CONTROLLER_RESTART: (0.0, 0.5),
     Kind.APISERVER_KILL: (0.0, 0.0),
     Kind.APISERVER_STOP: (0.1, 3.0),
+    Kind.APISERVER_RESTART: (0.0, 0.0),
     Kind.ETCD_KILL: (0.0, 0.0),
     Kind.ETCD_STOP: (0.1, 3.0),
+    Kind.ETCD_RESTART: (0.0, 0.0),
     Kind.NET_RESET: (0.1, 1.5),
     Kind.NET_SILENCE: (0.1, 2.0),
+    Kind.NET_TIMEOUT: (0.1, 2.0),
+    Kind.NET_SLOW_CLOSE: (0.1, 2.0),
     Kind.NET_DELAY: (0.5, 3.0),
     Kind.NET_BANDWIDTH: (0.5, 3.0),
+    Kind.NET_SLICES: (0.5, 3.0),
+    Kind.NET_LIMIT: (0.1, 1.5),
     Kind.NET_CUT: (0.1, 1.5),
     Kind.HTTP_429: (0.1, 2.0),
     Kind.HTTP_500: (0.1, 2.0),
@@ -70,9 +82,9 @@ GAP_S: Final = (0.1, 2.0)
 """From the beginning of a fault to the beginning of the next: they overlap."""
 
 RECOVERY_S: Final = (3.0, 5.0)
-"""That gap after the apiserver or etcd is killed. Sooner there is nothing that a fault could disturb."""
+"""That gap after the apiserver or etcd is killed or restarted. Sooner there is nothing that a fault could disturb."""
 
-_SLOW_TO_RETURN: Final = frozenset({Kind.APISERVER_KILL, Kind.ETCD_KILL})
+_SLOW_TO_RETURN: Final = frozenset({Kind.APISERVER_KILL, Kind.APISERVER_RESTART, Kind.ETCD_KILL, Kind.ETCD_RESTART})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 STOP_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 300
 
 
 class Prometheus:
@@ -42,7 +43,7 @@ class Prometheus:
         """
         url = f"http://127.0.0.1:{self._port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
+            with urllib.request.urlopen(url, timeout=ANSWER_TIMEOUT_S) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from error
@@ -68,12 +69,13 @@ class Prometheus:
         return [name for name in names if name.endswith(("_total", "_bucket", "_count", "_sum"))]
 
     def wait(self, condition: Callable[[], bool], what: Callable[[], object], timeout_s: float) -> None:
-        """Wait until it is so; `what` tells what there is instead."""
-        ends = time.monotonic() + timeout_s
+        """Wait until it is so; `what` tells what there is instead. To ask is to be little of the work."""
+        ends, asked = time.monotonic() + timeout_s, time.monotonic()
         while not condition():
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < ends, f"{what()}\n{self._log.read_text()[-4000:]}"
-            time.sleep(0.5)
+            time.sleep(max(0.5, 5 * (time.monotonic() - asked)))
+            asked = time.monotonic()
 
 
 @contextmanager

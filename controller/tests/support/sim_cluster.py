@@ -30,6 +30,12 @@ REPOSITORY = Path(__file__).parents[3]
 START_TIMEOUT_S = 1800
 """Where the executables are not in the cache yet, they are downloaded, or built."""
 
+STOP_TIMEOUT_S = 30
+"""How long a component may take to end when told to, as with the collection's modules."""
+
+PROCESS_TIMEOUT_S = 60
+"""How long its supervisor may take to start it anew."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -84,17 +90,33 @@ class Cluster:
 
     def kill(self, name: str) -> None:
         """SIGKILL for a component; its supervisor starts it anew."""
-        os.kill(int(self.component(name)["pid"]), signal.SIGKILL)
+        os.kill(self._pid(name), signal.SIGKILL)
+
+    def restart(self, name: str) -> None:
+        """SIGTERM for a component, and SIGKILL where it has not ended in time; returns when it has. Its supervisor starts it anew."""
+        pid = self._pid(name)
+        os.kill(pid, signal.SIGTERM)
+        ends = time.monotonic() + STOP_TIMEOUT_S
+        while _sent(pid, signal.SIGKILL if time.monotonic() > ends else 0):
+            time.sleep(0.05)
 
     @contextmanager
     def suspended(self, name: str) -> Iterator[None]:
         """A component that stands still for a while, as on a host without CPU to spare."""
-        pid = int(self.component(name)["pid"])
+        pid = self._pid(name)
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    def _pid(self, name: str) -> int:
+        """Of a component's process; where it has ended, of the one that its supervisor starts."""
+        ends = time.monotonic() + PROCESS_TIMEOUT_S
+        while not (pid := int(self.component(name)["pid"] or 0)):
+            assert time.monotonic() < ends, f"{name} is not started again"
+            time.sleep(0.2)
+        return pid
 
     def wait_ready(self, timeout_s: float = 60) -> None:
         """Wait until the apiserver says that it is ready."""
@@ -127,6 +149,15 @@ def running_cluster() -> Iterator[Cluster]:
             _module("kwok_cluster", base, name=name, state="absent", base_dir=str(base))
     finally:
         shutil.rmtree(base, ignore_errors=True)
+
+
+def _sent(pid: int, number: int) -> bool:
+    """Send a signal, or none where it is 0; whether the process is there."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _module(module: str, base: Path, **arguments: Any) -> dict[str, Any]:

@@ -21,6 +21,7 @@ ETCD_VERSION = "v3.6.5"
 KWOK_VERSION = "v0.8.0"
 METRICS_SERVER_VERSION = "v0.9.0"
 PROMETHEUS_VERSION = "v3.13.5"
+JAEGER_VERSION = "v1.65.0"
 
 _VERSION = re.compile(r"v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?")
 _FOLDED_VERSION = re.compile(r"v0\.([1-9][0-9]*)([0-9]{2})\.(.+)")
@@ -257,6 +258,24 @@ _METRICS_SERVER = _kubernetes_sigs(
     "k8s.io/client-go/pkg/version.gitVersion",
 )
 
+# All of Jaeger in one executable.
+_JAEGER = Artifact(
+    name="jaeger",
+    version=JAEGER_VERSION,
+    release=Release(
+        prefix="https://github.com/jaegertracing/jaeger/releases/download",
+        path="{version}/jaeger-{number}-{os}-{arch}.tar.gz",
+        checksum_path="{version}/jaeger-{number}.sha256sum.txt",
+        platforms=_SERVER_PLATFORMS | _platforms("darwin-amd64", "darwin-arm64"),
+        member="jaeger-{number}-{os}-{arch}/jaeger-all-in-one",
+    ),
+    go_build=GoBuild(
+        module="github.com/jaegertracing/jaeger",
+        package="github.com/jaegertracing/jaeger/cmd/all-in-one",
+        ldflags="-s -w -X github.com/jaegertracing/jaeger/pkg/version.latestVersion={version}",
+    ),
+)
+
 CATALOGUE: dict[str, Artifact] = {
     artifact.name: artifact
     for artifact in (
@@ -270,6 +289,7 @@ CATALOGUE: dict[str, Artifact] = {
         _METRICS_SERVER,
         _prometheus("prometheus"),
         _prometheus("promtool"),
+        _JAEGER,
     )
 }
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from .._errors import SimError
 from .._files import make_directory, write_atomically
@@ -47,8 +48,16 @@ def observe(layout: Layout, desired: Desired, seen: Mapping[str, ObservedCompone
         certificates=pki.observe(layout.pki, desired.certificates),
         files=observe_files(file.path for item in desired.components for file in item.files),
         components=seen,
+        unready=frozenset(item.name for item in desired.components if _is_unready(item, seen)),
         kubeconfigs=kubeconfigs,
     )
+
+
+def _is_unready(item: Component, seen: Mapping[str, ObservedComponent]) -> bool:
+    """Whether a component that can reload runs and is not ready."""
+    if item.reload_signal is None or item.readiness is None or item.name not in seen or seen[item.name].status != "running":
+        return False
+    return not probe.ready(item.readiness)[0]
 
 
 class Carrier:
@@ -88,6 +97,8 @@ class Carrier:
             elif change.kind == "component" and change.action == "stop":
                 self.progress(f"stop {change.name}")
                 self.runtime.stop(change.name)
+            elif change.kind == "component" and change.action == "reload":
+                self._reload(next(item for item in desired.components if item.name == change.name), desired)
             elif change.kind == "component":
                 due[change.name] = change.action
             elif change.kind == "kubeconfig" and change.action == "remove":
@@ -178,11 +189,29 @@ class Carrier:
     def _define(self, item: Component, digest: str, desired: Desired) -> None:
         if item.owner == "component":
             make_directory(self.layout.component(item.name))
+        self._write_files(item)
+        self.runtime.define(item, digest)
+        self._keep(item.name, as_json(item.as_dict()), desired)
+
+    def _reload(self, item: Component, desired: Desired) -> None:
+        """Have a running component read its changed files."""
+        self.progress(f"reload {item.name}")
+        recorded = self.record.components[item.name]
+        # A run that is interrupted before the signal must leave the next one something to do.
+        files = [{**file, "content": None} if file.get("reloaded") else file for file in recorded["files"]]
+        self._keep(item.name, {**recorded, "files": files}, desired)
+        self._write_files(item)
+        self.runtime.signal(item.name, item.reload_signal or "")
+        self._keep(item.name, as_json(item.as_dict()), desired)
+
+    def _write_files(self, item: Component) -> None:
         for file in item.files:
             write_atomically(Path(file.path), file.content, file.mode)
         self._unlink_files(item.name, {file.path for file in item.files})
-        self.runtime.define(item, digest)
-        recorded = {**self.record.components, item.name: as_json(item.as_dict())}
+
+    def _keep(self, name: str, plain: dict[str, Any], desired: Desired) -> None:
+        """Save what there is of a component now."""
+        recorded = {**self.record.components, name: plain}
         # In start order, joined components last: that is how people read them, and backwards how they are stopped.
         order = [item.name for item in desired.components]
         ranked = sorted(recorded, key=lambda name: (recorded[name]["owner"] != "cluster", order.index(name) if name in order else -1))

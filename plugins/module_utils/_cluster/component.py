@@ -45,13 +45,14 @@ class Port:
 class ConfigFile:
     """A file that a component reads: absolute path, text, permission bits.
 
-    ``sensitive`` keeps the text out of diffs, logs and the record.
+    ``sensitive`` keeps the text out of diffs, logs and the record. ``reloaded``: a running component reads it again when it is told to.
     """
 
     path: str
     content: str
     mode: int = 0o600
     sensitive: bool = False
+    reloaded: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Component:
         metrics: Where Prometheus can scrape it.
         certificates: Names of the certificates and key pairs it reads: it is restarted when one is renewed.
         stop_timeout: Seconds from SIGTERM to SIGKILL.
+        reload_signal: Name of the signal upon which it reads its ``reloaded`` files again, such as ``HUP``; ``None``: it never does.
         owner: ``cluster`` for the control plane, ``component`` for what ``kwok_component`` joined.
     """
 
@@ -110,6 +112,7 @@ class Component:
     metrics: Endpoint | None = None
     certificates: tuple[str, ...] = ()
     stop_timeout: int = 30
+    reload_signal: str | None = None
     owner: Literal["cluster", "component"] = "cluster"
 
     def as_dict(self) -> dict[str, Any]:
@@ -120,6 +123,9 @@ class Component:
             if item["sensitive"]:
                 item["content"] = "sha256:" + text_sha256(item["content"])
             item["mode"] = f"{item['mode']:04o}"
+            # Records of earlier versions do not have it: what is as it was must look so.
+            if not item["reloaded"]:
+                del item["reloaded"]
         return plain
 
     def digest(self, fingerprints: Mapping[str, str]) -> str:
@@ -129,8 +135,9 @@ class Component:
             fingerprints: Certificate name to fingerprint, for at least ``self.certificates``.
         """
         plain = self.as_dict()
-        for name in ("readiness", "metrics", "depends_on", "ports", "version", "stop_timeout", "owner"):
+        for name in ("readiness", "metrics", "depends_on", "ports", "version", "stop_timeout", "reload_signal", "owner"):
             del plain[name]
+        plain["files"] = [item for item in plain["files"] if not item.get("reloaded")]
         plain["certificates"] = {name: fingerprints.get(name, "") for name in self.certificates}
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 

@@ -19,7 +19,16 @@ from .._errors import SimError
 from .certificate import MAXIMUM_COMMON_NAME_BYTES, CertificateSpec
 from .component import Component, ConfigFile, Endpoint, Executable, Port
 from .layout import Layout
-from .spec import ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_SCHEDULER, ClusterSpec, split_feature_gate, version_tuple
+from .spec import (
+    ETCD,
+    KUBE_APISERVER,
+    KUBE_CONTROLLER_MANAGER,
+    KUBE_SCHEDULER,
+    TRACING_PORT,
+    ClusterSpec,
+    split_feature_gate,
+    version_tuple,
+)
 
 SERVICE_CIDR = "10.96.0.0/12"  # kubeadm's default: room for a million Services.
 SERVICE_ADDRESS = "10.96.0.1"  # Its first address is that of the Service "kubernetes".
@@ -81,6 +90,13 @@ def bracketed(address: str) -> str:
 def server_url(spec: ClusterSpec, facts: Facts) -> str:
     """The apiserver's URL on this host."""
     return f"https://{bracketed(local_address(spec))}:{facts.ports[KUBE_APISERVER]}"
+
+
+def tracing_endpoint(spec: ClusterSpec, ports: Mapping[str, int]) -> str:
+    """``HOST:PORT`` to which the control plane sends its traces; empty if it sends none."""
+    if spec.tracing is None:
+        return ""
+    return spec.tracing["endpoint"] or f"127.0.0.1:{ports[TRACING_PORT]}"
 
 
 def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
@@ -211,6 +227,8 @@ def _go_env(spec: ClusterSpec) -> tuple[tuple[str, str], ...]:
 
 def _feature_gates(spec: ClusterSpec, component: str) -> dict[str, str]:
     gates: dict[str, bool] = {}
+    if component == KUBE_APISERVER and spec.tracing is not None and version_tuple(spec.kube_version) < (1, 27, 0):
+        gates["APIServerTracing"] = True
     # Those of all components come first in this order, so that one's own override them.
     for (owner, gate), on in sorted((split_feature_gate(key), on) for key, on in spec.kube_feature_gates.items()):
         if owner in ("", component):
@@ -218,6 +236,21 @@ def _feature_gates(spec: ClusterSpec, component: str) -> dict[str, str]:
     if not gates:
         return {}
     return {"feature-gates": ",".join(f"{gate}={'true' if gates[gate] else 'false'}" for gate in sorted(gates))}
+
+
+def _etcd_tracing(spec: ClusterSpec, facts: Facts) -> dict[str, str]:
+    """Flags of etcd. Before 3.5.11 it could not be told how much to trace, and takes no part."""
+    version = version_tuple(spec.etcd_version)
+    if spec.tracing is None or version < (3, 5, 11):
+        return {}
+    prefix = "" if version >= (3, 6, 0) else "experimental-"
+    return {
+        f"{prefix}enable-distributed-tracing": "true",
+        f"{prefix}distributed-tracing-address": tracing_endpoint(spec, facts.ports),
+        f"{prefix}distributed-tracing-service-name": ETCD,
+        f"{prefix}distributed-tracing-instance-id": spec.name,
+        f"{prefix}distributed-tracing-sampling-rate": str(spec.tracing["sampling_rate_per_million"]),
+    }
 
 
 def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
@@ -252,6 +285,7 @@ def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
     }
     if not spec.etcd_fsync:
         flags["unsafe-no-fsync"] = "true"
+    flags.update(_etcd_tracing(spec, facts))
     # /readyz came with etcd 3.5.11; /health says the same for one member.
     readiness = "/readyz" if version_tuple(spec.etcd_version) >= (3, 5, 11) else "/health"
     return Component(
@@ -275,6 +309,19 @@ def _monitored(layout: Layout, address: str, port: int, path: str) -> Endpoint:
     return Endpoint(
         "https", address, port, path, str(layout.certificate(CA)), str(layout.certificate(MONITORING)), str(layout.key(MONITORING))
     )
+
+
+def _apiserver_tracing(spec: ClusterSpec, facts: Facts) -> ConfigFile | None:
+    if spec.tracing is None:
+        return None
+    version = version_tuple(spec.kube_version)
+    document = {
+        "apiVersion": "apiserver.config.k8s.io/" + ("v1" if version >= (1, 34, 0) else "v1beta1" if version >= (1, 27, 0) else "v1alpha1"),
+        "kind": "TracingConfiguration",
+        "endpoint": tracing_endpoint(spec, facts.ports),
+        "samplingRatePerMillion": spec.tracing["sampling_rate_per_million"],
+    }
+    return ConfigFile(str(facts.layout.config / "tracing.yaml"), as_yaml(document))
 
 
 def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
@@ -339,6 +386,10 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
         flags["audit-log-path"] = str(layout.logs / "audit.log")
         flags["audit-log-maxsize"] = "100"
         flags["audit-log-maxbackup"] = "3"
+    tracing = _apiserver_tracing(spec, facts)
+    if tracing is not None:
+        files.append(tracing)
+        flags["tracing-config-file"] = tracing.path
     return Component(
         name=KUBE_APISERVER,
         version=facts.versions.get(KUBE_APISERVER, spec.kube_version),

@@ -14,7 +14,7 @@ from typing import Any
 
 from .._runtimes.base import Runtime
 from .component import ObservedComponent
-from .components import CA, bracketed, local_address
+from .components import CA, bracketed, local_address, tracing_endpoint
 from .layout import Layout
 from .record import Record
 from .runtimes import runtime_of
@@ -37,6 +37,7 @@ def describe(layout: Layout, record: Record, runtime: Runtime | None = None) -> 
         "ca_file": str(layout.certificate(CA)),
         "kube_version": spec.kube_version,
         "etcd_version": spec.etcd_version,
+        "tracing_endpoint": tracing_endpoint(spec, record.ports),
         "components": [_component(plain, seen.get(name), runtime) for name, plain in record.components.items()],
     }
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from .._errors import SimError
 from .._runtimes.base import Runtime
-from . import components, executables, exports, joined, place
+from . import components, executables, exports, joined, place, ports
 from .carry_out import Carrier, Progress, now, observe
 from .component import Component, Executable
 from .components import ADMIN, CA, Facts
@@ -27,7 +27,17 @@ from .plan import Change, Desired, Observed, Run, as_json, plan
 from .port_allocation import control_plane_ports
 from .record import Record, load_record, load_required, save_record
 from .runtimes import runtime_of
-from .spec import CONTROL_PLANE, DEFAULT_RUNTIME, KUBE_APISERVER, PORT_OPTIONS, ClusterSpec, parse, refuse_in_place, split_feature_gate
+from .spec import (
+    CONTROL_PLANE,
+    DEFAULT_RUNTIME,
+    KUBE_APISERVER,
+    PORT_OPTIONS,
+    TRACING_PORT,
+    ClusterSpec,
+    parse,
+    refuse_in_place,
+    split_feature_gate,
+)
 
 
 @dataclass
@@ -86,6 +96,7 @@ def ensure(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
         known = record.versions if record else {}
         programs = executables.obtain(spec, spec.components, known, check_mode=mode.check_mode, progress=mode.progress)
         _check_arguments(spec, record, programs)
+        _check_tracing(spec, mode)
         outcome = _converge(layout, spec, record, bool(removal), params["state"] == "started", runtime, programs, mode)
         outcome.changes = removal + outcome.changes
         return outcome
@@ -207,6 +218,21 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
         executables.check_feature_gates(programs.executables[KUBE_APISERVER], gates)
 
 
+def _check_tracing(spec: ClusterSpec, mode: Mode) -> None:
+    """Raise a SimError for a receiver of traces that cannot be; warn of one that is not there, since it may come later."""
+    endpoint = spec.tracing["endpoint"] if spec.tracing else ""
+    if not endpoint:
+        return
+    host, _colon, port = endpoint.rpartition(":")
+    host = host.strip("[]")
+    if not ports.is_known(host):
+        raise SimError(
+            f"endpoint: {host} is no name that can be resolved here", option="tracing", remedy="Correct it, or give the receiver's address"
+        )
+    if not ports.listens(host, int(port)):
+        mode.warn(f"tracing: nobody listens at {endpoint} yet. Until somebody does, the traces of cluster {spec.name} are lost.")
+
+
 def _converge(
     layout: Layout,
     spec: ClusterSpec,
@@ -223,7 +249,7 @@ def _converge(
     seen = runtime_of(layout, before.runtime).observe() if before else {}
     chosen = control_plane_ports(spec, before or known, seen, layout)
     if anew:
-        chosen = {name: number for name, number in chosen.items() if name in PORT_OPTIONS}
+        chosen = {name: number for name, number in chosen.items() if name in (*PORT_OPTIONS, TRACING_PORT)}
     facts = Facts(layout, chosen, {**programs.executables, **joined_executables(known)}, programs.versions)
     desired = _desired(spec, known, facts, start)
     server = components.server_url(spec, facts)

@@ -88,6 +88,7 @@ COMPONENT_ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "server_certificate": {"type": "dict", "options": {"names": {**_STRINGS, "default": []}, "addresses": {**_STRINGS, "default": []}}},
     "stop_timeout": {"type": "int", "default": 30},
+    "reload": {"type": "dict", "options": {"signal": {"type": "str", "choices": ["HUP", "USR1", "USR2"], "default": "HUP"}}},
     **COMMON_ARGUMENTS,
     **WAIT_ARGUMENTS,
 }
@@ -313,12 +314,15 @@ def render(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -> C
     layout, name = facts.layout, declaration["name"]
     known = variables(declaration, spec, facts)
     directory = layout.component(name)
+    # Declarations of earlier versions say nothing of it.
+    reload = declaration.get("reload")
     files = [
         ConfigFile(
             path=str(directory / item["path"]),
             content=expand(item["content"], known, "files") if item["expand"] else item["content"],
             mode=int(item["mode"], 8),
             sensitive=bool(item["sensitive"]),
+            reloaded=bool(reload),
         )
         for item in declaration["files"]
     ]
@@ -349,6 +353,7 @@ def render(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -> C
         metrics=_endpoint(declaration, "metrics", facts),
         certificates=(CA, *used) if used else (),
         stop_timeout=declaration["stop_timeout"],
+        reload_signal=reload["signal"] if reload else None,
         owner="component",
     )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,10 @@ def join(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
                 option="cluster",
                 remedy="Run kwok.sim.kwok_cluster first",
             )
-        if state == "restarted" and not any(change.kind == "component" for change in changes):
-            changes.append(Change("restart", "component", name, "was asked for"))
+        if state == "restarted":
+            changes = [replace(change, action="update") if change.action == "reload" else change for change in changes]
+            if not any(change.kind == "component" for change in changes):
+                changes.append(Change("restart", "component", name, "was asked for"))
         before = record.declarations.get(name)
         _check_priority_level(layout, declaration)
         wanted, unwanted = _rbac(declaration, before, spec)

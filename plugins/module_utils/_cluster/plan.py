@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -23,7 +23,7 @@ from .certificate import CertificateSpec, ObservedCertificate, certificate_probl
 from .component import Component, ObservedComponent, ObservedFile, text_sha256
 from .components import in_start_order
 
-Action = Literal["create", "update", "repair", "renew", "start", "stop", "restart", "remove"]
+Action = Literal["create", "update", "repair", "renew", "start", "stop", "restart", "reload", "remove"]
 Kind = Literal["cluster", "certificate", "component", "kubeconfig", "rbac"]
 Run = Literal["run", "stop", "keep"]
 
@@ -34,7 +34,7 @@ class Change:
 
     Attributes:
         action: ``create`` what is not there, ``update`` what is wanted otherwise now, ``repair`` what is not as it was left,
-            ``renew`` a certificate, and ``start``, ``stop``, ``restart``, ``remove``.
+            ``renew`` a certificate, ``reload`` files into the process that runs, and ``start``, ``stop``, ``restart``, ``remove``.
         before: What is there, for the diff; ``None`` for nothing.
         after: What will be there; ``None`` for nothing.
     """
@@ -80,12 +80,14 @@ class Observed:
         certificates: By name; a wanted one that is not among them counts as missing.
         files: By path; ``None``: not there.
         components: By name, as the runtime sees them.
+        unready: Those of the wanted components with a signal to reload that are not ready: they may not know the signal yet.
         kubeconfigs: Path of a kubeconfig for people to what is wrong with it, or ``None`` if it is as it should be.
     """
 
     certificates: Mapping[str, ObservedCertificate] = field(default_factory=dict)
     files: Mapping[str, ObservedFile | None] = field(default_factory=dict)
     components: Mapping[str, ObservedComponent] = field(default_factory=dict)
+    unready: frozenset[str] = frozenset()
     kubeconfigs: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -202,13 +204,14 @@ def _plan_component(
     before["status"] = seen.status
     if seen.args is not None and runs:
         before["args"] = list(seen.args)
+    renewed = [name for name in component.certificates if name in issued]
+    reloads = not renewed and _can_reload(component, recorded, after, seen, observed)
     differences = describe_differences(recorded, after)
     if differences:
-        return change("update", differences, before)
+        return change("reload" if reloads else "update", differences, before)
     edited = _drifted_files(component, observed)
     if edited:
-        return change("repair", edited, before)
-    renewed = [name for name in component.certificates if name in issued]
+        return change("reload" if reloads else "repair", edited, before)
     if seen.status == "absent":
         return change("repair", "its definition has gone", before)
     if seen.status == "failed" and run == "run":
@@ -221,6 +224,26 @@ def _plan_component(
     if seen.digest != component.digest({name: item.fingerprint for name, item in observed.certificates.items()}):
         return change("repair", "was started from another definition" if runs else "its definition was changed by hand", before)
     return None if runs or run == "keep" else change("start", "is stopped", before)
+
+
+def _can_reload(
+    component: Component, recorded: Mapping[str, Any], after: Mapping[str, Any], seen: ObservedComponent, observed: Observed
+) -> bool:
+    """Whether the process that runs is made up to date by reading files again."""
+    kept = replace(component, files=tuple(item for item in component.files if not item.reloaded))
+    return (
+        component.reload_signal is not None
+        and seen.status == "running"
+        and component.name not in observed.unready
+        and seen.args in (None, component.args)
+        and seen.digest == component.digest({name: item.fingerprint for name, item in observed.certificates.items()})
+        and not describe_differences(_without_reloaded(recorded), _without_reloaded(after))
+        and not _drifted_files(kept, observed)
+    )
+
+
+def _without_reloaded(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {**plain, "files": [item for item in plain.get("files") or () if not item.get("reloaded")]}
 
 
 def _drifted_files(component: Component, observed: Observed) -> str:

@@ -18,7 +18,7 @@ from . import components, joined, ports
 from .component import ObservedComponent
 from .layout import Layout
 from .record import Record, list_clusters, load_record
-from .spec import ETCD, PORT_OPTIONS, ClusterSpec
+from .spec import ETCD, PORT_OPTIONS, TRACING_PORT, ClusterSpec
 
 Seen = Mapping[str, ObservedComponent]
 
@@ -32,6 +32,8 @@ def control_plane_ports(spec: ClusterSpec, record: Record, seen: Seen, layout: L
     address = components.local_address(spec)
     hosts = {name: "127.0.0.1" if name == "etcd-metrics" else address for name in PORT_OPTIONS if _owner(name) in spec.components}
     hosts["kube-apiserver"] = spec.bind_address
+    if spec.tracing is not None and not spec.tracing["endpoint"]:
+        hosts[TRACING_PORT] = "127.0.0.1"
     kept = {name: number for name, number in record.ports.items() if name in hosts or "/" in name}
     asked = {name: number for name, number in spec.ports.items() if name in hosts}
     for name, number in asked.items():
@@ -45,7 +47,8 @@ def control_plane_ports(spec: ClusterSpec, record: Record, seen: Seen, layout: L
     if problem:
         raise SimError(f"{spec.bind_address} {problem}", option="bind_address", remedy="Give an address of this host")
     for name, host in hosts.items():
-        if name in wanted and not _is_ours(wanted[name], record, seen):
+        # Whoever takes the traces may be there already.
+        if name in wanted and name != TRACING_PORT and not _is_ours(wanted[name], record, seen):
             _check(wanted[name], host, PORT_OPTIONS[name])
     missing = {name: host for name, host in hosts.items() if name not in wanted}
     return {**wanted, **_choose(missing, wanted.values(), layout, "bind_address")}
@@ -68,7 +71,8 @@ def joined_ports(declaration: Mapping[str, Any], record: Record, seen: Seen, lay
             choose[key] = port["host"]
             continue
         for other, taken in {**others, **own}.items():
-            if taken == number:
+            # That of the receiver of traces is for whoever is one.
+            if taken == number and other != TRACING_PORT:
                 raise SimError(f"{number} is the port {other} of this cluster", option="ports", remedy="Give another number, or 0")
         own[key] = number
         if not _is_ours(number, record, seen):

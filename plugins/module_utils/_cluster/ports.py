@@ -22,6 +22,9 @@ from .._errors import SimError
 HIGHEST_PORT = 32767
 LOWEST_PORT = 20000
 
+CONNECT_SECONDS = 2.0
+"""To connect to somebody who may not be there."""
+
 
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen on ``host``:``port`` now."""
@@ -42,6 +45,23 @@ def bind_problem(host: str, port: int) -> str | None:
             return f"cannot be used: this host has no address {host}"
         return f"cannot be used: {error.strerror}"
     return None
+
+
+def is_known(host: str) -> bool:
+    """Whether a name or an address can be turned into an address here."""
+    try:
+        return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+    except OSError:
+        return False
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody takes connections at ``host``:``port`` now."""
+    try:
+        with socket.create_connection((host, port), timeout=CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def choose(wanted: Mapping[str, str], taken: Iterable[int], seed: str) -> dict[str, int]:

@@ -44,12 +44,16 @@ PORT_OPTIONS: Mapping[str, str] = {
 }
 """Name of a port in the record, to the option that sets it."""
 
+TRACING_PORT = "tracing"
+"""Name in the record of the port at which a receiver of traces is expected, where ``tracing`` names no other."""
+
 # RFC 1123: what Kubernetes takes as the name of most objects, 63 characters at most.
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
 _FEATURE_GATE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _RUNTIME_CONFIG = re.compile(r"[a-z0-9.]*/?[A-Za-z0-9./-]+")
 _FLAG = re.compile(r"[a-z][a-z0-9-]*")
+_HOST_PORT = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
 _QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti|k|M|G|T|KiB|MiB|GiB|TiB)?")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -79,6 +83,13 @@ CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "extra_args": {"type": "dict", "default": {}},
     "kube_scheduler_config": {"type": "dict"},
     "kube_audit_policy": {"type": "dict"},
+    "tracing": {
+        "type": "dict",
+        "options": {
+            "endpoint": {"type": "str", "default": ""},
+            "sampling_rate_per_million": {"type": "int", "default": 0},
+        },
+    },
     "kube_authorization": {"type": "bool", "default": True},
     "kube_admission": {"type": "bool", "default": True},
     "etcd_prefix": {"type": "str", "default": "/registry"},
@@ -107,6 +118,13 @@ CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     **WAIT_ARGUMENTS,
 }
 
+_ETCD_TRACING_FLAGS = (
+    "distributed-tracing-address",
+    "distributed-tracing-instance-id",
+    "distributed-tracing-sampling-rate",
+    "distributed-tracing-service-name",
+)
+
 MANAGED_FLAGS: Mapping[str, Mapping[str, str]] = {
     ETCD: {
         "data-dir": "base_dir",
@@ -116,6 +134,8 @@ MANAGED_FLAGS: Mapping[str, Mapping[str, str]] = {
         "listen-metrics-urls": "etcd_metrics_port",
         "quota-backend-bytes": "etcd_quota_backend_size",
         "unsafe-no-fsync": "etcd_fsync",
+        **{f"{prefix}{flag}": "tracing" for prefix in ("", "experimental-") for flag in _ETCD_TRACING_FLAGS},
+        **{f"{prefix}enable-distributed-tracing": "tracing" for prefix in ("", "experimental-")},
     },
     KUBE_APISERVER: {
         "secure-port": "kube_apiserver_port",
@@ -125,6 +145,7 @@ MANAGED_FLAGS: Mapping[str, Mapping[str, str]] = {
         "feature-gates": "kube_feature_gates",
         "runtime-config": "kube_runtime_config",
         "audit-policy-file": "kube_audit_policy",
+        "tracing-config-file": "tracing",
         "authorization-mode": "kube_authorization",
         "enable-priority-and-fairness": "priority_and_fairness",
     },
@@ -162,6 +183,7 @@ class ClusterSpec:
     extra_args: Mapping[str, Mapping[str, tuple[str, ...] | None]] = field(default_factory=dict)
     kube_scheduler_config: Mapping[str, Any] | None = None
     kube_audit_policy: Mapping[str, Any] | None = None
+    tracing: Mapping[str, Any] | None = None
     kube_authorization: bool = True
     kube_admission: bool = True
     etcd_prefix: str = "/registry"
@@ -392,6 +414,26 @@ def _check_kind(option: str, document: Mapping[str, Any] | None, group: str, kin
     return {"apiVersion": api_version, "kind": kind, **{key: value for key, value in document.items() if key not in ("apiVersion", "kind")}}
 
 
+def _parse_tracing(wanted: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if wanted is None:
+        return None
+    option, endpoint, rate = "tracing", wanted["endpoint"].strip(), wanted["sampling_rate_per_million"]
+    match = _HOST_PORT.fullmatch(endpoint)
+    if endpoint and not (match and 0 < int(match[2]) < 65536):
+        raise SimError(
+            f"endpoint: {endpoint!r} is no HOST:PORT",
+            option=option,
+            remedy="Give that of a receiver of OTLP over gRPC without TLS, such as 127.0.0.1:4317, or leave it out for one that is chosen",
+        )
+    if not 0 <= rate <= 1_000_000:
+        raise SimError(
+            f"sampling_rate_per_million: {rate} is not from 0 to 1000000",
+            option=option,
+            remedy="Give how many of a million requests are traced, such as 10000 for one in a hundred",
+        )
+    return {"endpoint": endpoint, "sampling_rate_per_million": rate}
+
+
 def _check_factor(option: str, value: float) -> float:
     if not math.isfinite(value) or value <= 0:
         raise SimError(f"{value} is no factor", option=option, remedy="Give a number above 0; 1 is what Kubernetes does by itself")
@@ -448,6 +490,7 @@ def parse(params: Mapping[str, Any]) -> ClusterSpec:
             "kube_scheduler_config", params["kube_scheduler_config"], "kubescheduler.config.k8s.io", "KubeSchedulerConfiguration"
         ),
         kube_audit_policy=_check_kind("kube_audit_policy", params["kube_audit_policy"], "audit.k8s.io", "Policy"),
+        tracing=_parse_tracing(params["tracing"]),
         kube_authorization=params["kube_authorization"],
         kube_admission=params["kube_admission"],
         etcd_prefix=prefix,

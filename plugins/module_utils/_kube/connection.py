@@ -52,7 +52,8 @@ def connect(kubeconfig: Path) -> Iterator[Any]:
         except (ApiException, DynamicApiError) as error:
             raise SimError(f"the apiserver refuses: {_message(error)}", details={"status": error.status}) from error
         except ResourceNotFoundError as error:
-            raise SimError(f"the apiserver does not know such objects: {error}") from error
+            remedy = "Put their CRD into the cluster before; those of Stages and the like come with kwok.sim.kwok_crd"
+            raise SimError(f"the apiserver does not know such objects: {error}", remedy=remedy) from error
         except (HTTPError, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise SimError(f"the apiserver cannot be reached: {reason}") from error

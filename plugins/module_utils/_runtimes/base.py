@@ -41,6 +41,9 @@ class Runtime(Protocol):
     def stop(self, name: str) -> None:
         """Stop a component and return when its process is gone; its definition stays."""
 
+    def signal(self, name: str, signal: str) -> None:
+        """Send a signal, by its name without ``SIG``, to the process of a component; one that does not run is left alone."""
+
     def remove(self, name: str) -> None:
         """Stop a component and forget its definition; its log stays."""
 

@@ -143,14 +143,9 @@ class BinaryRuntime:
             self._supervisor.launch()
         except Fault as fault:
             raise SimError(f"supervisord refuses its configuration: {fault}", remedy=f"See {self._supervisor.log}") from fault
-        try:
-            self._supervisor.call("supervisor.startProcess", name, False)
-        except Fault as fault:
-            # SPAWN_ERROR: it has ended already or could not be forked; supervisord goes on trying and observe() says why.
-            if fault.code not in (FaultCode.SPAWN_ERROR, FaultCode.ALREADY_STARTED):
-                raise SimError(f"Component {name} cannot be started: {fault}", remedy=f"See {self._supervisor.log}") from fault
-        except NotAnswering as error:
-            raise SimError(f"supervisord does not answer: {error}", remedy=f"See {self._supervisor.log}") from error
+        # SPAWN_ERROR: it has ended already or could not be forked; supervisord goes on trying and observe() says why.
+        harmless = (FaultCode.SPAWN_ERROR, FaultCode.ALREADY_STARTED)
+        self._tell("startProcess", name, False, harmless, f"Component {name} cannot be started")
 
     def stop(self, name: str) -> None:
         """Stop a component and return when its processes are gone; its definition stays."""
@@ -171,6 +166,21 @@ class BinaryRuntime:
             # It might come round later and start the component again.
             self._supervisor.kill()
         self._end(name, max(0.0, deadline - time.monotonic()))
+
+    def signal(self, name: str, signal: str) -> None:
+        """Send a signal, by its name without ``SIG``, to the process of a component; one that does not run is left alone."""
+        harmless = (FaultCode.NOT_RUNNING, FaultCode.BAD_NAME)
+        self._tell("signalProcess", name, signal, harmless, f"supervisord cannot signal component {name}")
+
+    def _tell(self, method: str, name: str, argument: str | bool, harmless: tuple[int, ...], failure: str) -> None:
+        """Have supervisord do something with a component; ``harmless`` faults are none, ``failure`` begins other errors."""
+        try:
+            self._supervisor.call(f"supervisor.{method}", name, argument)
+        except Fault as fault:
+            if fault.code not in harmless:
+                raise SimError(f"{failure}: {fault}", remedy=f"See {self._supervisor.log}") from fault
+        except NotAnswering as error:
+            raise SimError(f"supervisord does not answer: {error}", remedy=f"See {self._supervisor.log}") from error
 
     def remove(self, name: str) -> None:
         """Stop a component and forget its definition; its log stays."""

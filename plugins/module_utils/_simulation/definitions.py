@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the CRDs of C(kwok.x-k8s.io) be in a cluster.
+"""Makes the CRDs of C(kwok.x-k8s.io) and C(kwok-sim.dev) be in a cluster.
 
 Private to the collection C(kwok.sim): no stable interface.
 """

@@ -13,22 +13,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._errors import SimError
-from .kinds import API_VERSION, Family, Key, Kind, key_of
+from .kinds import Family, Key, Kind, key_of
 
 
-def wanted_objects(family: Family, sources: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def wanted_objects(family: Family, sources: Iterable[tuple[str, Mapping[str, Any]]], *, namespace: str = "") -> list[dict[str, Any]]:
     """The objects to be applied, each as a whole, in the order of their kinds, namespaces and names.
 
     Args:
         family: The kinds that they may be of.
         sources: Pairs of where an object comes from, for messages, and the object. One may leave apiVersion and kind out.
+        namespace: That of objects that live in one and do not say in which.
 
     Raises:
         SimError: One is of another kind, has no name, or no namespace where there has to be one; or two of one name differ.
     """
     found: dict[Key, tuple[str, dict[str, Any]]] = {}
     for source, given in sources:
-        obj = _whole(source, given, family.kind_of(source, given))
+        obj = _whole(source, given, family.kind_of(source, given), family.api_version, namespace)
         key = key_of(obj)
         if key in found and found[key][1] != obj:
             raise SimError(
@@ -39,10 +40,12 @@ def wanted_objects(family: Family, sources: Iterable[tuple[str, Mapping[str, Any
     return [found[key][1] for key in sorted(found)]
 
 
-def _whole(source: str, given: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
+def _whole(source: str, given: Mapping[str, Any], kind: Kind, api_version: str, namespace: str) -> dict[str, Any]:
     metadata = given.get("metadata")
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
         raise SimError(f"{source} has no metadata.name", remedy=f"Give the {kind.name} a name")
+    if kind.namespaced and namespace and not metadata.get("namespace"):
+        metadata = {**metadata, "namespace": namespace}
     if kind.namespaced and not metadata.get("namespace"):
         raise SimError(
             f"{source} has no metadata.namespace, though it is a {kind.name}",
@@ -52,4 +55,4 @@ def _whole(source: str, given: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
         raise SimError(f"{source} has a metadata.namespace, though it is a {kind.name}, which is in none", remedy="Leave the namespace out")
     # What a server adds is nobody's wish, and would be refused or in the way.
     kept = {key: metadata[key] for key in ("name", "namespace", "labels", "annotations") if metadata.get(key)}
-    return {"apiVersion": API_VERSION, "kind": kind.name, "metadata": kept, "spec": given.get("spec") or {}}
+    return {"apiVersion": api_version, "kind": kind.name, "metadata": kept, "spec": given.get("spec") or {}}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kinds of C(kwok.x-k8s.io) that modules look after, and how their objects are told apart. Pure.
+"""The kinds of C(kwok.x-k8s.io) and C(kwok-sim.dev) that modules look after, and how their objects are told apart. Pure.
 
 Private to the collection C(kwok.sim): no stable interface.
 """
@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from .._errors import SimError
 
 API_VERSION = "kwok.x-k8s.io/v1alpha1"
+OWN_API_VERSION = "kwok-sim.dev/v1alpha1"
+"""Of the kinds that the Go C(kwok) does not have."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Family:
         plural: What messages call several objects.
         command: The command of C(kwok-controller) that knows them.
         kinds: The kinds.
+        api_version: What they are of.
+        flags: What C(kwok-controller) needs beside C(--enable-crds) to take their objects.
     """
 
     module: str
@@ -54,11 +58,17 @@ class Family:
     plural: str
     command: str
     kinds: tuple[Kind, ...]
+    api_version: str = API_VERSION
+    flags: str = ""
+
+    def field_manager(self, owner: str = "") -> str:
+        """Owns the fields that the module applies for an owner; by it, purging tells its own objects from others."""
+        return f"kwok.sim.{self.module}.{owner}" if owner else f"kwok.sim.{self.module}"
 
     @property
-    def field_manager(self) -> str:
-        """Owns the fields that the module applies; by it, purging tells its own objects from others."""
-        return f"kwok.sim.{self.module}"
+    def namespaced(self) -> bool:
+        """Whether all objects live in namespaces."""
+        return all(kind.namespaced for kind in self.kinds)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,15 +81,15 @@ class Family:
         Raises:
             SimError: It is of another kind.
         """
-        version = given.get("apiVersion", API_VERSION)
+        version = given.get("apiVersion", self.api_version)
         if "kind" in given:
             found = [kind for kind in self.kinds if kind.name == given["kind"]]
         else:
             found = [kind for kind in self.kinds if kind.namespaced == _has_namespace(given)] or list(self.kinds)
-        if version != API_VERSION or not found:
+        if version != self.api_version or not found:
             raise SimError(
                 f"{source} is a {given.get('kind', found[0].name if found else '')} of {version}, "
-                f"no {' or '.join(self.names)} of {API_VERSION}",
+                f"no {' or '.join(self.names)} of {self.api_version}",
                 remedy="Leave it out",
             )
         return found[0]
@@ -99,5 +109,14 @@ def _has_namespace(given: Mapping[str, Any]) -> bool:
 STAGES = Family("kwok_stage", "stages", "Stages", "stage", (Kind("Stage"),))
 METRICS = Family("kwok_metric", "metrics", "Metrics", "metric", (Kind("Metric"),))
 USAGES = Family("kwok_resource_usage", "usages", "usages", "metric", (Kind("ClusterResourceUsage"), Kind("ResourceUsage", namespaced=True)))
+TRACES = Family(
+    "kwok_trace",
+    "traces",
+    "WorkloadTraces",
+    "trace",
+    (Kind("WorkloadTrace", namespaced=True),),
+    api_version=OWN_API_VERSION,
+    flags="--tracing-endpoint",
+)
 
-FAMILIES = (STAGES, METRICS, USAGES)
+FAMILIES = (STAGES, METRICS, USAGES, TRACES)

@@ -77,7 +77,7 @@ def find_program(path: str | None, record: Record | None) -> str:
 
 
 def custom_resource_definitions(program: str, kinds: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The CRDs of C(kwok.x-k8s.io), all of them or those of ``kinds``.
+    """The CRDs of C(kwok.x-k8s.io) and C(kwok-sim.dev), all of them or those of ``kinds``.
 
     Raises:
         SimError: The program cannot be run or refuses.
@@ -99,7 +99,7 @@ def read_objects(program: str, family: Family, path: str) -> list[dict[str, Any]
     """The objects of a YAML file or of a directory of such files; those of other kinds are left out.
 
     Raises:
-        SimError: It cannot be read, or holds objects of other kinds only.
+        SimError: It cannot be read, or holds none.
     """
     return _shown(program, family, path, option="paths")
 
@@ -132,11 +132,12 @@ def _shown(program: str, family: Family, source: str, *, option: str) -> list[di
     found = _objects(_run([program, family.command, "show", "--output", "json", source], option=option))
     siblings = {name for each in FAMILIES if each.command == family.command for name in each.names} - set(family.names)
     own = [each for each in found if each.get("kind") not in siblings]
-    if found and not own:
+    if not own:
+        others = f", only {', '.join(sorted({str(each['kind']) for each in found}))}" if found else ""
         raise SimError(
-            f"{source} has no {' or '.join(family.names)}, only {', '.join(sorted({str(each['kind']) for each in found}))}",
+            f"{source} has no {' or '.join(family.names)}{others}",
             option=option,
-            remedy="Give it to the module for objects of that kind",
+            remedy="Give it to the module for objects of the kinds that it has",
         )
     return own
 

@@ -17,7 +17,7 @@ from typing import Any
 from .._errors import SimError
 from .._kube.apply import AppliedObject, apply_objects, delete_objects, is_there
 from .._kube.connection import connect
-from .kinds import API_VERSION, Family, Key, key_of
+from .kinds import Family, Key, key_of
 
 _WATCH_S = 5
 """For one watch: a broken connection is noticed within this time."""
@@ -33,6 +33,7 @@ def reconcile(
     *,
     unwanted: Collection[Key] = (),
     purge: bool = False,
+    owner: str = "",
     dry_run: bool = False,
 ) -> list[AppliedObject]:
     """Apply what differs, and delete what is not wanted; the server's dry run of everything comes first, so that what it
@@ -42,17 +43,18 @@ def reconcile(
         family: The kinds that all objects are of.
         wanted: Whole objects.
         unwanted: Objects to delete.
-        purge: Deletes also every other object of these kinds that the module has applied before.
+        purge: Deletes also every other object of these kinds that the module has applied before for the same owner.
+        owner: For whom they are applied.
 
     Raises:
         SimError: The apiserver cannot be reached or refuses.
     """
-    manager = family.field_manager
+    manager = family.field_manager(owner)
     deleted = set(unwanted)
     if purge:
-        deleted |= applied_before(kubeconfig, family) - {key_of(obj) for obj in wanted}
-    doomed = [_stub(key) for key in sorted(deleted)]
-    tried = _try(kubeconfig, family, wanted)
+        deleted |= applied_before(kubeconfig, family, owner) - {key_of(obj) for obj in wanted}
+    doomed = [_stub(family, key) for key in sorted(deleted)]
+    tried = _try(kubeconfig, family, wanted, manager)
     gone = delete_objects(kubeconfig, doomed, dry_run=True)
     if dry_run:
         return tried + gone
@@ -65,16 +67,17 @@ def reconcile(
     return [done.get(_key(each), each) for each in tried] + gone
 
 
-def applied_before(kubeconfig: Path, family: Family) -> set[Key]:
-    """The objects with fields that the module owns."""
+def applied_before(kubeconfig: Path, family: Family, owner: str = "") -> set[Key]:
+    """The objects with fields that the module has applied for an owner."""
+    manager = family.field_manager(owner)
     found: set[Key] = set()
     with connect(kubeconfig) as client:
         for kind in family.names:
-            items = client.get(client.resources.get(api_version=API_VERSION, kind=kind)).to_dict()["items"]
+            items = client.get(client.resources.get(api_version=family.api_version, kind=kind)).to_dict()["items"]
             found |= {
                 key_of({"kind": kind, **item})
                 for item in items
-                if any(entry.get("manager") == family.field_manager for entry in item["metadata"].get("managedFields") or ())
+                if any(entry.get("manager") == manager for entry in item["metadata"].get("managedFields") or ())
             }
     return found
 
@@ -94,7 +97,7 @@ def wait_until_taken(kubeconfig: Path, family: Family, keys: Collection[Key], ti
     with connect(kubeconfig) as client:
         for kind in family.names:
             left = {key for key in missing if key.kind == kind}
-            for key, obj in _versions(client, kind, deadline) if left else ():
+            for key, obj in _versions(client, family.api_version, kind, deadline) if left else ():
                 if key in left and _seen(obj):
                     left.discard(key)
                     missing.discard(key)
@@ -103,11 +106,11 @@ def wait_until_taken(kubeconfig: Path, family: Family, keys: Collection[Key], ti
                 if not left:
                     break
     if missing:
-        kinds = ",".join(family.names)
+        flags = " ".join(filter(None, (f"--enable-crds={','.join(family.names)}", family.flags)))
         raise SimError(
             f"the controller has not taken {len(missing)} of {len(keys)} {family.plural} within {timeout_s:g} s: {_some(missing)}",
             option="wait_timeout",
-            remedy=f"See that kwok-controller runs and reads them (--enable-crds={kinds}); the Go kwok does not say what it takes: "
+            remedy=f"See that kwok-controller runs and reads them ({flags}); the Go kwok does not say what it takes: "
             "set wait to false for it",
         )
     refused = {str(key): f"{reason}: {why}" for key, (reason, why) in sorted(unready.items()) if reason != _EVALUATION_FAILED}
@@ -117,9 +120,9 @@ def wait_until_taken(kubeconfig: Path, family: Family, keys: Collection[Key], ti
     return [f"{key} {why}" for key, (_reason, why) in sorted(unready.items())]
 
 
-def _versions(client: Any, kind: str, deadline: float) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+def _versions(client: Any, api_version: str, kind: str, deadline: float) -> Iterator[tuple[Key, Mapping[str, Any]]]:
     """The objects of a kind as they are and as they change, until the deadline, in monotonic seconds."""
-    resource = client.resources.get(api_version=API_VERSION, kind=kind)
+    resource = client.resources.get(api_version=api_version, kind=kind)
     while True:
         left = deadline - time.monotonic()
         # A watch without a version begins with what is there.
@@ -130,9 +133,9 @@ def _versions(client: Any, kind: str, deadline: float) -> Iterator[tuple[Key, Ma
             return
 
 
-def _try(kubeconfig: Path, family: Family, wanted: Sequence[Mapping[str, Any]]) -> list[AppliedObject]:
+def _try(kubeconfig: Path, family: Family, wanted: Sequence[Mapping[str, Any]], manager: str) -> list[AppliedObject]:
     try:
-        return apply_objects(kubeconfig, wanted, field_manager=family.field_manager, dry_run=True)
+        return apply_objects(kubeconfig, wanted, field_manager=manager, dry_run=True)
     except SimError as error:
         if error.details.get("status") == 404:
             _check_namespaces(kubeconfig, family, wanted)
@@ -152,10 +155,10 @@ def _check_namespaces(kubeconfig: Path, family: Family, wanted: Sequence[Mapping
             )
 
 
-def _stub(key: Key) -> dict[str, Any]:
+def _stub(family: Family, key: Key) -> dict[str, Any]:
     """As much of an object as deleting it takes."""
     metadata = {"name": key.name, **({"namespace": key.namespace} if key.namespace else {})}
-    return {"apiVersion": API_VERSION, "kind": key.kind, "metadata": metadata}
+    return {"apiVersion": family.api_version, "kind": key.kind, "metadata": metadata}
 
 
 def _key(applied: AppliedObject) -> Key:

@@ -44,6 +44,14 @@ def test_what_had_no_effect_does_not_count() -> None:
     assert writes.nodes_not_once(["n"]) == {}
 
 
+def test_a_write_that_a_killed_controller_did_not_hear_of_may_be_the_one() -> None:
+    cut_off = [event("pods", "a", code=504), event("nodes", "n", code=504)]
+    assert Writes(cut_off).pods_not_once(["a"]) == {}
+    assert Writes(cut_off).nodes_not_once(["n"]) == {}
+    assert list(Writes([*cut_off, event("pods", "a", 1), event("pods", "a", 2)]).pods_not_once(["a"])) == ["a"]
+    assert list(Writes([event("pods", "a", code=504, user=OTHER)]).pods_not_once(["a"])) == ["a"]
+
+
 def test_others_do_not_count() -> None:
     writes = Writes([event("pods", "a"), event("pods", "a", user=OTHER), event("leases", "n", user=OTHER)])
     assert writes.pods_not_once(["a"]) == {}

@@ -27,19 +27,19 @@ class Sets(Protocol):
         """The objects of one."""
 
 
-class Told(NamedTuple):
+class Found(NamedTuple):
     """What stands in sources.
 
     Attributes:
-        meant: Objects that mean to be of the kinds, not checked.
+        objects: Objects that mean to be of the kinds that were asked for, not checked.
         others: All others.
     """
 
-    meant: list[Document]
+    objects: list[Document]
     others: list[Document]
 
 
-def read(sources: Sequence[str], sets: Sets, kinds: Collection[str]) -> Told:
+def read(sources: Sequence[str], sets: Sets, kinds: Collection[str]) -> Found:
     """The objects of sources, in their order. A directory that bears the name of a set is read when it is given as `./NAME`.
 
     Args:
@@ -50,11 +50,11 @@ def read(sources: Sequence[str], sets: Sets, kinds: Collection[str]) -> Told:
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
-    told = Told([], [])
+    found = Found([], [])
     for source in sources:
         for document in _documents(source, sets):
-            (told.meant if _means(document, kinds) else told.others).append(document)
-    return told
+            (found.objects if _means(document, kinds) else found.others).append(document)
+    return found
 
 
 def _documents(source: str, sets: Sets) -> list[Document]:

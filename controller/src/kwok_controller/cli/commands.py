@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from kwok_controller.cli.flags import HELP, CommandError, Flag, Parsed, UsageError, parse, usage
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Document
     from kwok_controller.api.sets import ShippedSet
+    from kwok_controller.api.sources import Found
 
 
 class Command(NamedTuple):
@@ -89,44 +90,67 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-class Read(Protocol):
-    """What was read from sources.
+class Group(NamedTuple):
+    """What a group of commands is about: objects of some kinds, which authors write and of which sets ship with the controller.
 
     Attributes:
-        others: objects of kinds that were not asked for.
+        name: The name before that of a command.
+        what: The objects, in words.
+        one: How one of them is called when they are counted.
+        kinds: That are looked at, for what is skipped.
+        list_sets: Gives all sets.
+        read: Reads sources.
+        lint: Finds what is wrong, with `--strict` or without.
     """
 
-    @property
-    def others(self) -> Sequence[Document]: ...  # noqa: D102
+    name: str
+    what: str
+    one: str
+    kinds: str
+    list_sets: Callable[[], Sequence[ShippedSet]]
+    read: Callable[[Sequence[str]], Found]
+    lint: Callable[[Sequence[Document], bool], Sequence[Finding]]
 
+    def find(self, command: str, sources: Sequence[str]) -> list[Document]:
+        """The objects that a command is to look at, from sources of the command line.
 
-FoundT = TypeVar("FoundT", bound=Read)
+        Raises:
+            UsageError: There are no sources.
+            CommandError: One cannot be read.
+        """
+        from kwok_controller.api.errors import InvalidFile
 
+        if not sources:
+            raise UsageError(f"{self.name} {command} needs {self.what}: name files, directories or sets")
+        try:
+            found = self.read(sources)
+        except InvalidFile as error:
+            raise CommandError(str(error)) from error
+        note_skipped(found.others, self.kinds)
+        return found.objects
 
-def read_sources(command: str, what: str, sources: Sequence[str], read: Callable[[Sequence[str]], FoundT], kinds: str) -> FoundT:
-    """What a command is to look at.
+    def commands(self) -> dict[str, Command]:
+        """The commands that every group has, by name."""
+        ship = f"List the sets of {self.what} that ship with the controller."
+        show = f"Print {self.what}, such as those of a set."
+        check = f"Check {self.what}, all together."
+        return {
+            "sets": Command("[--output text|json]", ship, (TEXT_OR_JSON,), self._sets),
+            "show": Command(f"[--output yaml|json] {SOURCES}", show, (YAML_OR_JSON,), self._show),
+            "lint": Command(f"[--output text|json] [--strict] {SOURCES}", check, (TEXT_OR_JSON, STRICT), self._lint),
+        }
 
-    Args:
-        command: Its name, with that of its group.
-        what: What it needs, in words.
-        sources: From the command line.
-        read: Reads them.
-        kinds: That are looked at.
+    def _sets(self, parsed: Parsed) -> int:
+        print_sets(self.name, self.list_sets(), parsed, f"{self.one}s")
+        return 0
 
-    Raises:
-        UsageError: There are no sources.
-        CommandError: One cannot be read.
-    """
-    from kwok_controller.api.errors import InvalidFile
+    def _show(self, parsed: Parsed) -> int:
+        print_objects(self.find("show", parsed.arguments), parsed)
+        return 0
 
-    if not sources:
-        raise UsageError(f"{command} needs {what}: name files, directories or sets")
-    try:
-        found = read(sources)
-    except InvalidFile as error:
-        raise CommandError(str(error)) from error
-    note_skipped(found.others, kinds)
-    return found
+    def _lint(self, parsed: Parsed) -> int:
+        objects = self.find("lint", parsed.arguments)
+        return report(self.lint(objects, parsed.values.get("strict", False)), parsed, counted(len(objects), self.one))
 
 
 def note_skipped(others: Sequence[Document], expected: str) -> None:

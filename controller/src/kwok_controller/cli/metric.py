@@ -12,31 +12,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from kwok_controller.cli.commands import (
-    SOURCES,
-    STRICT,
-    TEXT_OR_JSON,
-    YAML_OR_JSON,
-    Command,
-    choice,
-    counted,
-    note,
-    print_json,
-    print_objects,
-    print_sets,
-    read_sources,
-    report,
-    run_command,
-)
+from kwok_controller.cli.commands import SOURCES, Command, Group, choice, counted, note, print_json, run_command
 from kwok_controller.cli.flags import CommandError, Flag, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kwok_controller.api.kinds import Shown
     from kwok_controller.api.load import Document
+    from kwok_controller.api.sets import ShippedSet
+    from kwok_controller.api.sources import Found
+    from kwok_controller.monitoring.findings import Finding
     from kwok_controller.monitoring.preview import Preview
-    from kwok_controller.monitoring.sources import Found
 
-_KINDS: Final = "Metric, ResourceUsage or ClusterResourceUsage"
 _OF_RANGE: Final = ("from", "to", "step")
 _DRAWN: Final = ("plot", "png")
 # In characters, and in pixels; of a picture, the least height is that for each metric.
@@ -118,23 +104,22 @@ def main(argv: Sequence[str]) -> int:
     return run_command("metric", "Check, preview and list metrics and usages.", COMMANDS, argv)
 
 
-def _sets(parsed: Parsed) -> int:
+def _list_sets() -> list[ShippedSet]:
     from kwok_controller.monitoring.sets import list_sets
 
-    print_sets("metric", list_sets(), parsed, "objects")
-    return 0
+    return list_sets()
 
 
-def _show(parsed: Parsed) -> int:
-    print_objects(_read("show", parsed.arguments).objects, parsed)
-    return 0
+def _read(sources: Sequence[str]) -> Found:
+    from kwok_controller.monitoring.sources import read
+
+    return read(sources)
 
 
-def _lint(parsed: Parsed) -> int:
+def _lint(documents: Sequence[Document], strict: bool) -> list[Finding]:
     from kwok_controller.monitoring.lint import lint
 
-    found = _read("lint", parsed.arguments)
-    return report(lint(found.objects), parsed, counted(len(found.objects), "object"))
+    return lint(documents)
 
 
 def _preview(parsed: Parsed) -> int:
@@ -144,10 +129,10 @@ def _preview(parsed: Parsed) -> int:
 
     output = parsed.values.get("output", "text")
     _check_flags(parsed.values, output)
-    found = _read("preview", parsed.arguments)
+    objects = _GROUP.find("preview", parsed.arguments)
     try:
         moments = _moments(parsed.values, output)
-        made = _prepare(parsed.values, found.objects, moments)
+        made = _prepare(parsed.values, objects, moments)
         _OUTPUTS[output](made, moments, parsed.values)
     except InvalidTrace as error:
         raise UsageError(f"--usage-trace: {error}") from error
@@ -295,18 +280,10 @@ _OUTPUTS: Final[dict[str, Callable[[Preview, Sequence[int], dict[str, Any]], Non
 }
 
 
-def _read(command: str, sources: Sequence[str]) -> Found:
-    from kwok_controller.monitoring.sources import read
-
-    return read_sources(f"metric {command}", "metrics or usages", sources, read, _KINDS)
-
+_GROUP: Final = Group("metric", "metrics or usages", "object", "Metric, ResourceUsage or ClusterResourceUsage", _list_sets, _read, _lint)
 
 COMMANDS: Final = {
-    "sets": Command(
-        "[--output text|json]", "List the sets of metrics and of usages that ship with the controller.", (TEXT_OR_JSON,), _sets
-    ),
-    "show": Command(f"[--output yaml|json] {SOURCES}", "Print metrics and usages, such as those of a set.", (YAML_OR_JSON,), _show),
-    "lint": Command(f"[--output text|json] [--strict] {SOURCES}", "Check metrics and usages, all together.", (TEXT_OR_JSON, STRICT), _lint),
+    **_GROUP.commands(),
     "preview": Command(
         f"[FLAGS] {SOURCES}",
         "Show what scrapes of a node and its pods would show, at a moment or over time, without a cluster. Usages alone are shown as "

@@ -9,27 +9,15 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from kwok_controller.cli.commands import (
-    SOURCES,
-    STRICT,
-    TEXT_OR_JSON,
-    YAML_OR_JSON,
-    Command,
-    as_yaml,
-    choice,
-    counted,
-    print_objects,
-    print_sets,
-    read_sources,
-    report,
-    run_command,
-)
+from kwok_controller.cli.commands import SOURCES, Command, Group, as_yaml, choice, run_command
 from kwok_controller.cli.flags import CommandError, Flag, Parsed, UsageError
 
 if TYPE_CHECKING:
     from kwok_controller.api.load import Document
+    from kwok_controller.api.sets import ShippedSet
+    from kwok_controller.api.sources import Found
     from kwok_controller.api.stage import Stage
-    from kwok_controller.stages.sources import Found
+    from kwok_controller.stages.lint import Finding
 
 STAGES: Final = Flag(
     "stages",
@@ -52,31 +40,29 @@ def main(argv: Sequence[str]) -> int:
     return run_command("stage", "Check, explain, try and list stages.", COMMANDS, words)
 
 
-def _sets(parsed: Parsed) -> int:
+def _list_sets() -> list[ShippedSet]:
     from kwok_controller.stages.sets import list_sets
 
-    print_sets("stage", list_sets(), parsed, "stages")
-    return 0
+    return list_sets()
 
 
-def _show(parsed: Parsed) -> int:
-    print_objects(_read("show", parsed.arguments).stages, parsed)
-    return 0
+def _read(sources: Sequence[str]) -> Found:
+    from kwok_controller.stages.sources import read
+
+    return read(sources)
 
 
-def _lint(parsed: Parsed) -> int:
+def _lint(documents: Sequence[Document], strict: bool) -> list[Finding]:
     from kwok_controller.stages.lint import lint
 
-    found = _read("lint", parsed.arguments)
-    findings = lint(found.stages, strict=parsed.values.get("strict", False))
-    return report(findings, parsed, counted(len(found.stages), "stage"))
+    return lint(documents, strict=strict)
 
 
 def _explain(parsed: Parsed) -> int:
     from kwok_controller.lifecycle import StageError
     from kwok_controller.stages.explain import as_mermaid, as_text, explain
 
-    stages = _decode(_read("explain", parsed.arguments).stages)
+    stages = _decode(_GROUP.find("explain", parsed.arguments))
     try:
         machines = explain(stages)
     except StageError as error:
@@ -96,7 +82,7 @@ def _test(parsed: Parsed) -> int:
         raise UsageError("stage test needs stages: name files, directories or sets with --stages")
     if len(parsed.arguments) != 1:
         raise UsageError(f"stage test needs one OBJECT file, after --stages; {len(parsed.arguments)} are given")
-    stages = _decode(_read("test", sources).stages)
+    stages = _decode(_GROUP.find("test", sources))
     try:
         objects = load_documents(parsed.arguments)
         if len(objects) != 1:
@@ -120,12 +106,6 @@ def _check_object(document: Document) -> None:
     for key in ("spec", "status"):
         if not isinstance(document.obj.get(key, {}), dict):
             raise CommandError(f"{document.where}: {key} is no mapping")
-
-
-def _read(command: str, sources: Sequence[str]) -> Found:
-    from kwok_controller.stages.sources import read
-
-    return read_sources(f"stage {command}", "stages", sources, read, "Stage")
 
 
 def _decode(documents: Sequence[Document]) -> list[Stage]:
@@ -163,10 +143,10 @@ def _spread(argv: Sequence[str]) -> list[str]:
     return [*spread, *objects]
 
 
+_GROUP: Final = Group("stage", "stages", "stage", "Stage", _list_sets, _read, _lint)
+
 COMMANDS: Final = {
-    "sets": Command("[--output text|json]", "List the sets of stages that ship with the controller.", (TEXT_OR_JSON,), _sets),
-    "show": Command(f"[--output yaml|json] {SOURCES}", "Print stages, such as those of a set.", (YAML_OR_JSON,), _show),
-    "lint": Command(f"[--output text|json] [--strict] {SOURCES}", "Check stages, all together.", (TEXT_OR_JSON, STRICT), _lint),
+    **_GROUP.commands(),
     "explain": Command(
         f"[--format text|mermaid] {SOURCES}",
         "Explain what the stages of each kind do, and which follows which.",

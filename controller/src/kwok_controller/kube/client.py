@@ -73,7 +73,9 @@ class Client:
         timeout: Seconds for a request that says nothing else, everything included.
         user_agent: What stands before its first ``/`` is the field manager of what is written.
         observer: Is told of every request.
-        tracer: Traces requests.
+        tracer: Traces requests. Those that are traced are sent as who had the credentials issued, if somebody had: an apiserver goes
+            on with traces of ``system:masters`` and ``system:monitoring`` alone (kubernetes v1.36,
+            apiserver/pkg/endpoints/filters/traces.go), and no ServiceAccount can be a member.
     """
 
     def __init__(
@@ -92,6 +94,9 @@ class Client:
         self._user_agent = user_agent
         self.observer = observer
         self._tracer = tracer
+        self._issuer: Client | None = None
+        if tracer is not None and config.issuer is not None:
+            self._issuer = Client(config.issuer, connections=connections, timeout=timeout, user_agent=user_agent)
         self._base_path = config.base_path
         self._pool: Pool | None = None
         # What follows the request line, up to what differs between requests, by (accept, impersonated user).
@@ -102,6 +107,8 @@ class Client:
         # Credentials may be issued by the apiserver, and that may be away now: then each request asks for them again.
         with contextlib.suppress(ApiError):
             await self._refresh()
+        if self._issuer is not None:
+            await self._issuer.__aenter__()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -109,6 +116,8 @@ class Client:
 
     async def close(self) -> None:
         """Close every connection; requests under way fail."""
+        if self._issuer is not None:
+            await self._issuer.close()
         if self._pool is not None:
             await self._pool.close()
 
@@ -150,8 +159,11 @@ class Client:
         failure = "Cancelled"
         span = self._tracer(method, path) if self._tracer is not None else None
         extra = "".join(f"{name}: {value}\r\n" for name, value in span.headers.items()).encode() if span is not None else b""
+        through = self._issuer if span is not None and self._issuer is not None else self
         try:
-            response = await self._respond(method, path, body, content_type, accept, params, impersonate, timeout or self._timeout, extra)
+            response = await through._respond(
+                method, path, body, content_type, accept, params, impersonate, timeout or self._timeout, extra
+            )
             status = response.status
         except ApiError as error:
             failure = type(error).__name__
@@ -162,7 +174,7 @@ class Client:
             if self.observer is not None:
                 self.observer(verb or method.lower(), resource, status, time.perf_counter() - began)
         if status >= 300:
-            raise self._error(response.status, response.body, response.retry_after, f"{method} {path}")
+            raise through._error(response.status, response.body, response.retry_after, f"{method} {path}")
         return response.body
 
     async def stream(

@@ -60,6 +60,7 @@ class ConnectionConfig:
         insecure: The server's certificate is not checked.
         credentials: Who asks.
         impersonation: As whom every request acts, unless it says otherwise.
+        issuer: The same, as who had `credentials` issued; ``None``: nobody did.
     """
 
     server: str
@@ -69,6 +70,7 @@ class ConnectionConfig:
     insecure: bool = False
     credentials: Credentials = field(default_factory=Credentials)
     impersonation: Impersonation | None = None
+    issuer: ConnectionConfig | None = None
 
     @property
     def base_path(self) -> str:

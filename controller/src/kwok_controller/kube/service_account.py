@@ -51,7 +51,7 @@ def acting_as(config: ConnectionConfig, account: str, option: str) -> Connection
     match = _NAME.fullmatch(account)
     if not match:
         raise ConnectionConfigError(option, "", f"{account!r} is no ServiceAccount", "Give NAMESPACE/NAME")
-    return replace(config, credentials=ServiceAccountToken(config, match[1], match[3], option))
+    return replace(config, credentials=ServiceAccountToken(config, match[1], match[3], option), issuer=config)
 
 
 class ServiceAccountToken(Credentials):

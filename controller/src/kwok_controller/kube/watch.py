@@ -102,6 +102,7 @@ class WatchHooks(msgspec.Struct, frozen=True):
         restarted: A stream ended and another one is begun; takes the reason: ``timeout`` (the server's regular end), ``broken``, ``idle``,
             ``expired`` (410: listed anew), ``rewound`` (the server lost its history: listed anew), ``error``.
         failed: An attempt failed; takes the error and the seconds until the next one; ``None`` where the error is raised to the caller.
+        read: Something came; called before it is decoded.
         undecodable: An object is nested deeper than 1,024 levels, and left out; takes the beginning of its event.
         random: Between 0 and 1.
         sleep: Waits for so many seconds.
@@ -109,6 +110,7 @@ class WatchHooks(msgspec.Struct, frozen=True):
 
     restarted: Callable[[str], None] = lambda reason: None
     failed: Callable[[ApiError | ConnectionConfigError, float | None], None] = lambda error, seconds: None
+    read: Callable[[], None] = lambda: None
     undecodable: Callable[[str], None] = lambda event: None
     random: Callable[[], float] = random.random
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
@@ -305,6 +307,7 @@ class _Watch:
         told = False
         try:
             while chunk := await self._read(stream):
+                self._hooks.read()
                 events: list[WatchEvent] = []
                 failure: ApiError | None = None
                 try:

@@ -6,25 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from kwok_controller.api import sources as api_sources
 from kwok_controller.api.kinds import SHOWN, TRACED
-from kwok_controller.api.load import Document
+from kwok_controller.api.sources import Found
 from kwok_controller.monitoring import sets
 from kwok_controller.monitoring.trace_sets import SETS
-
-
-class Found(NamedTuple):
-    """What stands in sources.
-
-    Attributes:
-        objects: Objects that mean to be of the kinds that were asked for, not checked.
-        others: Objects of other kinds.
-    """
-
-    objects: list[Document]
-    others: list[Document]
 
 
 def read(sources: Sequence[str]) -> Found:
@@ -33,7 +20,7 @@ def read(sources: Sequence[str]) -> Found:
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
-    return Found(*api_sources.read(sources, sets, SHOWN))
+    return api_sources.read(sources, sets, SHOWN)
 
 
 def read_traces(sources: Sequence[str]) -> Found:
@@ -42,4 +29,4 @@ def read_traces(sources: Sequence[str]) -> Found:
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
-    return Found(*api_sources.read(sources, SETS, (TRACED,)))
+    return api_sources.read(sources, SETS, (TRACED,))

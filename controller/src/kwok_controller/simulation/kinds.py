@@ -59,6 +59,7 @@ class Tools:
     Attributes:
         calm: set while the apiserver keeps up; what can wait does until then.
         observer: told of all nodes and pods that are looked after.
+        traced: note what leads to plays.
     """
 
     client: Client
@@ -71,6 +72,7 @@ class Tools:
     report_kind: Callable[[StageResourceRef, str, str], None]
     calm: asyncio.Event
     observer: Observer | None = None
+    traced: bool = False
 
 
 class Kind:
@@ -168,6 +170,7 @@ class Kind:
             report=tools.report,
             metrics=tools.metrics,
             keys=keys,
+            traced=tools.traced,
         )
         tools.metrics.bind_managed(ref.api_group, ref.kind, controller.managed)
         self._changed.set()
@@ -200,8 +203,21 @@ class Kind:
 
     async def _follow(self, controller: Controller) -> None:
         resource, selection = controller.resource, self._selection
+        read: float | None = None
+
+        def came() -> None:
+            nonlocal read
+            read = self._tools.clock.monotonic()
+
+        def restarted(reason: str) -> None:
+            nonlocal read
+            # What is listed then has not come by itself.
+            read = None
+            self._tools.metrics.watch_restarted(resource.plural, reason)
+
         hooks = WatchHooks(
-            restarted=lambda reason: self._tools.metrics.watch_restarted(resource.plural, reason),
+            restarted=restarted,
+            read=came if self._tools.traced else lambda: None,
             undecodable=lambda event: _LOG.warning("%s: an object is nested too deep to be played: %s", resource, event),
         )
         events = watch(self._tools.client, resource, label_selector=selection.labels, field_selector=selection.fields, hooks=hooks)
@@ -224,7 +240,7 @@ class Kind:
                     if event.change is Change.DELETED:
                         controller.vanished(event.key, event.object["metadata"].get("uid") or "")
                     else:
-                        controller.observe(event.object, event.key)
+                        controller.observe(event.object, event.key, read=read)
                 except Exception:
                     # A fault of ours with one object must not stop the others.
                     _LOG.exception("%s %s: cannot be dealt with", self.ref.kind, "/".join(event.key))

@@ -211,7 +211,7 @@ class LeaseKeeper:
             identity: What stands in `holderIdentity`; no other process may have the same.
             duration_s: `leaseDurationSeconds`; 0: no Leases.
             clock: The time.
-            on_acquired: Told which Leases are ours from now on.
+            on_acquired: Told which Leases are ours from now on, or were not for a moment and are again.
             on_lost: Told which are not any more, without having been released.
             parallelism: How many requests may be on their way at once, as the Go kwok's `nodeLeaseParallelism`; `URGENT_PARALLELISM` times
                 as many while one is urgent.
@@ -513,13 +513,22 @@ class LeaseKeeper:
             self._make_ready(record)
 
     def _renewed(self, record: _Record, began: float, *, changed_owner: bool) -> None:
+        now = self._clock.monotonic()
+        lapsed = record.mine and record.expires <= now
         record.renewed = began
         record.expires = began + self._duration
         if not record.wanted:
             return
+        if record.expires <= now:
+            # The answer took so long that it has run out again.
+            self._make_ready(record)
+            return
         first = not record.mine
         if first:
             self._gain(record)
+        elif lapsed:
+            # Whoever has asked since it ran out was told that it is not ours, and has to be told that it is.
+            self._mark(record)
         self._guard(record)
         if changed_owner:
             self._make_ready(record)
@@ -711,10 +720,13 @@ class LeaseKeeper:
         changed, self._changed = self._changed, []
         acquired: list[str] = []
         lost: list[str] = []
-        for record in changed:
-            if record.mine != record.told:
-                record.told = record.mine
-                (acquired if record.mine else lost).append(record.name)
+        for record in dict.fromkeys(changed):
+            if record.mine:
+                # Even if that was told before: then it was not for a moment, and what was refused in it is to go on.
+                acquired.append(record.name)
+            elif record.told:
+                lost.append(record.name)
+            record.told = record.mine
         if lost:
             self._on_lost(lost)
         if acquired:

@@ -163,6 +163,7 @@ class Manager:
             report_kind=self._stages.report_kind,
             calm=self._calm,
             observer=observer,
+            traced=tracing.on,
         )
 
     async def run(self) -> None:

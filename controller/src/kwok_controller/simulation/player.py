@@ -31,7 +31,7 @@ from kwok_controller.simulation.events import Recorder
 from kwok_controller.simulation.pace import Pace
 from kwok_controller.simulation.queue import Closed, DelayQueue
 from kwok_controller.simulation.tracked import Job, Object
-from kwok_controller.telemetry.tracing import NO_TRACING, Tracing
+from kwok_controller.telemetry.tracing import NO_TRACING, Play, Tracing
 
 _LOG = logging.getLogger(__name__)
 
@@ -160,8 +160,10 @@ class Player:
             self.in_flight += 1
             job.playing = True
             try:
-                ref = job.controller.ref
-                with self._tracing.play(ref.api_group, ref.kind, *job.tracked.key, job.stage.name):
+                if self._tracing.on:
+                    with self._tracing.play(self._traced(job)):
+                        outcome = await self.play(job)
+                else:
                     outcome = await self.play(job)
             except Exception as error:
                 # A fault of ours with one object must not stop the others.
@@ -173,6 +175,12 @@ class Player:
             job.controller.finished(job, outcome)
             # Jobs that need no request never wait for anything.
             await pace.keep()
+
+    def _traced(self, job: Job) -> Play:
+        ref, (namespace, name) = job.controller.ref, job.tracked.key
+        # Another attempt is a trace of its own.
+        course, job.course = job.course, None
+        return Play(ref.api_group, ref.kind, namespace, name, job.stage.name, job.due, self._clock.monotonic(), course)
 
     async def play(self, job: Job) -> Outcome:
         """Do what is left of a job's stage, and say how it went. The job remembers how far it came."""
@@ -214,16 +222,16 @@ class Player:
         message, reason, seconds = str(error), error.reason or type(error).__name__, None
         if isinstance(error, Forbidden | Unauthorized | NotFound):
             # Somebody may grant it, or create what is missing, and nothing tells when.
-            job.retries += 1
-            seconds = REFUSED_BACKOFF.delay(job.retries - 1, self._noise)
+            job.refusals += 1
+            seconds = REFUSED_BACKOFF.delay(job.refusals - 1, self._noise)
             if not isinstance(error, NotFound):
                 message += ". Grant the controller this verb on this resource (RBAC)"
         return Failed(_error(job, message), reason, seconds)
 
     def _fault(self, job: Job, error: Exception) -> Failed:
-        job.retries += 1
+        job.refusals += 1
         message = f"internal error: {type(error).__name__}: {error}"
-        return Failed(_error(job, message), "InternalError", REFUSED_BACKOFF.delay(job.retries - 1, self._noise))
+        return Failed(_error(job, message), "InternalError", REFUSED_BACKOFF.delay(job.refusals - 1, self._noise))
 
     async def _do(self, run: _Run, effect: Effect) -> None:
         if type(effect) is Patch:

@@ -34,6 +34,7 @@ from kwok_controller.simulation.policy import Policy
 from kwok_controller.simulation.queue import DelayQueue, Lane
 from kwok_controller.simulation.tracked import Job, Key, Object, Tracked, older
 from kwok_controller.telemetry.metrics import Metrics, PlayMetrics
+from kwok_controller.telemetry.tracing import Course
 
 _LOG = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Controller:
         report: told how stages went.
         metrics: counts the plays.
         keys: of its lists, for strategic merge patches; None: not known.
+        traced: note of every job what led to it.
 
     Attributes:
         objects: all that are looked after, by namespace and name.
@@ -91,6 +93,7 @@ class Controller:
         report: Report,
         metrics: Metrics,
         keys: MergeKeys | None = None,
+        traced: bool = False,
     ) -> None:
         self.ref = ref
         self.resource = resource
@@ -105,6 +108,7 @@ class Controller:
         self._lister = lister
         self._report = report
         self._metrics = metrics
+        self._traced = traced
         self._plays: dict[str, PlayMetrics] = {}
         self._lifecycle: Lifecycle | None = None
         self._by_node: dict[str, set[Tracked]] = {}
@@ -118,7 +122,9 @@ class Controller:
 
     # What comes from the apiserver.
 
-    def observe(self, obj: Object, key: Key | None = None, *, forced: bool = False, rewound: bool = False) -> None:
+    def observe(
+        self, obj: Object, key: Key | None = None, *, forced: bool = False, rewound: bool = False, read: float | None = None
+    ) -> None:
         """Take a version of an object.
 
         Args:
@@ -126,6 +132,7 @@ class Controller:
             key: its namespace and name, where the caller has them at hand.
             forced: decide about it even if that was done for this version before.
             rewound: it counts even if its version is older than one that was seen.
+            read: when it came, where it came by itself.
         """
         meta = obj["metadata"]
         if key is None:
@@ -143,6 +150,7 @@ class Controller:
             tracked = self._track(key, obj)
         elif version == tracked.version:
             if tracked.in_flight or (tracked.decided and not forced):
+                self._overtaken.pop(key, None)
                 return
         elif older(version, tracked.version) and not rewound:
             # The stage that was played last has overtaken it, and what it left behind is still to come. Unless it never does.
@@ -156,7 +164,7 @@ class Controller:
         if tracked.in_flight:
             tracked.newest = obj
         else:
-            self._decide(tracked, obj)
+            self._decide(tracked, obj, read)
 
     def vanished(self, key: Key, uid: str) -> None:
         """Take it that an object isn't there any more."""
@@ -326,13 +334,14 @@ class Controller:
 
     # Decisions.
 
-    def _decide(self, tracked: Tracked, obj: Object) -> None:
+    def _decide(self, tracked: Tracked, obj: Object, read: float | None = None) -> None:
         """Match the newest version of an object, and replace what was to be played by what is to be played now."""
         if tracked.node in self._cold:
             self._drop(tracked)
             tracked.miss()
             return
         tracked.decided, tracked.missed = True, False
+        began = self._clock.monotonic() if self._traced else 0.0
         lifecycle = self._lifecycle
         draw = Draw(self._seed, self.draw_key(tracked), tracked.plays)
         stage = lifecycle.match(obj, draw) if lifecycle is not None else None
@@ -346,8 +355,11 @@ class Controller:
             self._pack(job)
             return
         self._drop(tracked)
-        due = self._clock.monotonic() + (delay / 1e9 if delay else 0.0)
+        now = self._clock.monotonic()
+        due = now + (delay / 1e9 if delay else 0.0)
         job = tracked.job = Job(self, tracked, obj, stage, delay, due, self.policy.lane)
+        if self._traced:
+            job.course = Course(read, began, now)
         self._enqueue(tracked, job)
 
     def _delay(self, stage: CompiledStage, obj: Object, draw: Draw) -> int | None:
@@ -472,7 +484,15 @@ class Controller:
             selectors = [self.policy.selector_of(node) for node in sorted(nodes)]
         for selector in selectors:
             async for obj in self._lister(selector):
-                self.observe(obj, forced=forced)
+                self._look_again(obj, forced)
+
+    def _look_again(self, obj: Object, forced: bool) -> None:
+        """Take an object of a list, unless newer things are known by now. What is new in the list is still to be told by the watch."""
+        meta = obj["metadata"]
+        key = (meta.get("namespace") or "", meta["name"])
+        tracked = self.objects.get(key)
+        if tracked is not None and tracked.uid == meta["uid"] and not older(meta["resourceVersion"], tracked.version):
+            self.observe(obj, key, forced=forced)
 
 
 def _same(one: CompiledStage, other: CompiledStage) -> bool:

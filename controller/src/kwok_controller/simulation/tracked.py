@@ -15,6 +15,7 @@ from kwok_controller.simulation.queue import Item, Lane
 if TYPE_CHECKING:
     from kwok_controller.lifecycle.stage import CompiledStage
     from kwok_controller.simulation.resources import Controller
+    from kwok_controller.telemetry.tracing import Course
 
 Object = dict[str, Any]
 
@@ -78,12 +79,16 @@ class Job(Item):
         step: where to go on: the number of the effect that is next.
         started: something was sent already. What is left is played whatever has become of the object meanwhile.
         retries: attempts that failed in a way that may pass.
+        refusals: attempts that failed in a way that somebody has to mend. Not counted with `retries`: an apiserver that was away and
+            has just started refuses what it allows a moment later.
         conflicts: attempts in a row that met a newer version.
+        course: what led to it, until it is tried for the first time; None where nobody traces.
     """
 
     # fmt: off
     __slots__ = (
-        "_obj", "_packed", "conflicts", "controller", "delay", "parked", "playing", "retries", "stage", "started", "step", "tracked",
+        "_obj", "_packed", "conflicts", "controller", "course", "delay", "parked", "playing", "refusals", "retries", "stage", "started",
+        "step", "tracked",
     )
     # fmt: on
 
@@ -102,7 +107,9 @@ class Job(Item):
         self.step = 0
         self.started = False
         self.retries = 0
+        self.refusals = 0
         self.conflicts = 0
+        self.course: Course | None = None
 
     @property
     def obj(self) -> Object:
@@ -129,7 +136,7 @@ class Job(Item):
     @property
     def fresh(self) -> bool:
         """Whether nobody has tried to play it yet."""
-        return not (self.retries or self.conflicts or self.playing or self.started)
+        return not (self.retries or self.refusals or self.conflicts or self.playing or self.started)
 
 
 def older(version: str, than: str) -> bool:

@@ -6,23 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from kwok_controller.api import sources as api_sources
-from kwok_controller.api.load import Document
+from kwok_controller.api.sources import Found
 from kwok_controller.stages import sets
-
-
-class Found(NamedTuple):
-    """What stands in sources.
-
-    Attributes:
-        stages: Objects that mean to be stages, not checked.
-        others: Objects of other kinds.
-    """
-
-    stages: list[Document]
-    others: list[Document]
 
 
 def read(sources: Sequence[str]) -> Found:
@@ -31,4 +18,4 @@ def read(sources: Sequence[str]) -> Found:
     Raises:
         InvalidFile: A source is neither a set nor can it be read, or it holds something that is no object.
     """
-    return Found(*api_sources.read(sources, sets, ("Stage",)))
+    return api_sources.read(sources, sets, ("Stage",))

@@ -44,6 +44,7 @@ STAGES = ("node-fast", "node-heartbeat-with-lease", "pod-fast")
 ENDPOINTS = ("/metrics", "/metrics/resource", "/metrics/cadvisor", "/metrics/probes", "/metrics/latency")
 CPU_CORES, MEMORY_BYTES = 0.1, 128 * 2**20
 LEASE_S = 40
+DELETED_AT_A_TIME = 1000
 REPLACED = 5
 """Pods that are replaced before a restart."""
 
@@ -202,7 +203,9 @@ def simulated_cluster(cluster: Cluster, port: int) -> Iterator[None]:
     async def remove() -> None:
         at_once = json.dumps({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}).encode()
         async with cluster.client() as client:
-            await client.request("DELETE", PODS.path(RUN), body=at_once, timeout=120)
+            # The apiserver gives a request a minute.
+            for _ in range(-(-PODS_COUNT // DELETED_AT_A_TIME)):
+                await client.request("DELETE", PODS.path(RUN), body=at_once, params={"limit": str(DELETED_AT_A_TIME)}, timeout=90)
             await delete_nodes(client, RUN)
 
     asyncio.run(create())

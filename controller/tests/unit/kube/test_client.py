@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +284,55 @@ def test_credentials_that_are_refused_for_good() -> None:
                 assert len(server.requests) == 1
                 assert f"the apiserver does not accept {credentials.description} (--master). It may have expired" in str(caught.value)
                 assert "secret" not in str(caught.value)
+
+    asyncio.run(main())
+
+
+class Traced:
+    """The span of a request."""
+
+    headers: Mapping[str, str] = {"traceparent": "00-1-2-01"}
+
+    def __init__(self) -> None:
+        self.outcome: int | str = ""
+
+    def end(self, outcome: int | str) -> None:
+        self.outcome = outcome
+
+
+def test_requests_that_are_traced_are_sent_as_who_may_continue_it() -> None:
+    async def main() -> None:
+        async with FaultServer(ok) as server:
+            base = load(master=server.url)
+            issuer = replace(base, credentials=FixedToken("Bearer issuer", "a token"))
+            config = replace(base, credentials=FixedToken("Bearer account", "a token"), issuer=issuer)
+            spans = [Traced(), None, Traced()]
+            async with Client(config, tracer=lambda method, path: spans[len(server.requests)]) as client:
+                for _ in spans:
+                    await client.request("GET", "/x")
+            assert [request.headers["authorization"] for request in server.requests] == [
+                ["Bearer issuer"],
+                ["Bearer account"],
+                ["Bearer issuer"],
+            ]
+            assert ["traceparent" in request.headers for request in server.requests] == [True, False, True]
+            assert [span.outcome for span in spans if span] == [200, 200]
+            untraced = replace(config)
+            async with Client(untraced) as client:
+                await client.request("GET", "/x")
+            assert server.requests[-1].headers["authorization"] == ["Bearer account"]
+
+    asyncio.run(main())
+
+
+def test_who_was_refused_with_a_trace_is_told() -> None:
+    async def main() -> None:
+        async with FaultServer(only_new) as server:
+            base = load(master=server.url)
+            config = replace(base, credentials=FixedToken("Bearer new", "a good one"), issuer=replace(base, credentials=Rotating("old")))
+            async with Client(config, tracer=lambda method, path: Traced()) as client:
+                with pytest.raises(errors.Unauthorized, match="does not accept rotating tokens"):
+                    await client.request("GET", "/x")
 
     asyncio.run(main())
 

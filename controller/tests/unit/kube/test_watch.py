@@ -30,6 +30,7 @@ class Script:
         self.restarts: list[str] = []
         self.waits: list[float] = []
         self.undecodable: list[str] = []
+        self.reads = 0
         self.failures: list[tuple[type[BaseException], float | None]] = []
 
     async def _handle(self, request: Request, reply: Reply) -> None:
@@ -44,10 +45,14 @@ class Script:
         return WatchHooks(
             restarted=self.restarts.append,
             failed=lambda error, seconds: self.failures.append((type(error), seconds)),
+            read=self._read,
             undecodable=self.undecodable.append,
             random=lambda: 1.0,
             sleep=sleep,
         )
+
+    def _read(self) -> None:
+        self.reads += 1
 
     @property
     def asked(self) -> list[tuple[str, str]]:
@@ -190,6 +195,12 @@ def test_lists_where_the_server_cannot_do_that() -> None:
     assert [request.params.get("continue") for request in script.server.requests[1:3]] == [None, "c1"]
     assert script.server.requests[1].params["limit"] == "500"
     assert script.waits == []
+
+
+def test_what_comes_is_told_before_it_is_decoded_but_not_what_is_listed() -> None:
+    script = Script(listed(2, pod("a", 1)), stream(event("ADDED", pod("b", 3))))
+    run(script, ADDED_A, SYNCED, ADDED_B, stream_initial=False)
+    assert script.reads == 1
 
 
 def test_lists_when_asked_to() -> None:

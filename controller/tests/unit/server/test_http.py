@@ -265,6 +265,58 @@ def test_a_peer_that_asks_on_without_awaiting_answers_is_disconnected(run: Run) 
     run(main())
 
 
+def test_an_application_may_wait_as_often_as_it_likes_also_for_what_fails(run: Run) -> None:
+    async def patient(scope: Scope, receive: Receive, send: Send) -> None:
+        waited: list[str | None] = []
+        for begin in (asyncio.sleep(0, "nothing"), asyncio.sleep(0.01, "a while"), asyncio.wait_for(asyncio.sleep(60), 0.01)):
+            try:
+                waited.append(await begin)
+            except TimeoutError:
+                waited.append("too long")
+        message = await receive()
+        await respond(send, 200, f"{', '.join(map(str, waited))}, {message['body'].decode()}".encode())
+
+    async def main() -> None:
+        async with serving() as server:
+            server.routes.add("/patient", patient, methods=("POST",))
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST /patient HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody")
+            assert (await ends(reader)).endswith(b"nothing, a while, too long, body")
+            writer.close()
+
+    run(main())
+
+
+def test_requests_in_one_piece_leave_others_their_turn(run: Run) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            others: list[int] = []
+            answered: list[int] = []
+
+            async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+                answered.append(len(others))
+                await respond(send, 200, b"counted")
+
+            async def other() -> None:
+                while True:
+                    others.append(0)
+                    await asyncio.sleep(0)
+
+            server.routes.add("/counted", counted)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            ticking = asyncio.create_task(other())
+            writer.write(b"GET /counted HTTP/1.1\r\nHost: x\r\n\r\n" * 12)
+            for _ in range(12):
+                await reader.readuntil(b"counted")
+            ticking.cancel()
+            together = [answered.count(turn) for turn in set(answered)]
+            assert len(answered) == 12
+            assert max(together) <= connection.MAX_AT_ONCE
+            writer.close()
+
+    run(main())
+
+
 def test_an_application_of_its_own_can_stream_and_knows_of_tls(run: Run, make_certificate: MakeCertificate) -> None:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         extensions = scope.get("extensions", {})

@@ -33,6 +33,7 @@ from kwok_controller.simulation.queue import DelayQueue
 from kwok_controller.simulation.resources import Controller
 from kwok_controller.simulation.tracked import Job
 from kwok_controller.telemetry.metrics import Metrics
+from kwok_controller.telemetry.tracing import NO_TRACING, Tracing
 
 WIDGETS = Resource("example.com", "v1", "widgets", "Widget", True, frozenset({"status"}), frozenset({"list", "watch"}))
 GADGETS = Resource("example.com", "v1", "gadgets", "Gadget", False, frozenset(), frozenset({"list", "watch"}))
@@ -238,7 +239,15 @@ class Engine:
         reports: stages and what was wrong with them.
     """
 
-    def __init__(self, stages: list[Object], *, policy: Policy | None = None, resource: Resource = WIDGETS, seed: int = 1) -> None:
+    def __init__(
+        self,
+        stages: list[Object],
+        *,
+        policy: Policy | None = None,
+        resource: Resource = WIDGETS,
+        seed: int = 1,
+        tracing: Tracing = NO_TRACING,
+    ) -> None:
         self.clock = FakeClock()
         self.api = MemoryApi()
         self.events = Events()
@@ -257,6 +266,7 @@ class Engine:
             cast(Clock, self.clock),
             seed=seed,
             noise=lambda: 0.0,
+            tracing=tracing,
         )
         self.controller = Controller(
             self.ref,
@@ -268,6 +278,7 @@ class Engine:
             lister=lambda fields: self.api.list(resource),
             report=self._report,
             metrics=Metrics(process=False),
+            traced=tracing.on,
         )
         self.api.listeners.append(self._take)
         self.resource = resource
@@ -317,7 +328,7 @@ class Engine:
         if change == "DELETED":
             self.controller.vanished((meta.get("namespace", ""), meta["name"]), meta["uid"])
         else:
-            self.controller.observe(obj)
+            self.controller.observe(obj, read=self.clock.monotonic())
 
     def _report(self, stage: str, error: StageError | None, reason: str) -> None:
         if error is not None:

@@ -15,7 +15,7 @@ from kwok_controller.api.stage import StageResourceRef
 from kwok_controller.kube.client import Client
 from kwok_controller.kube.discovery import Discovery
 from kwok_controller.kube.resources import NODES
-from kwok_controller.kube.watch import Change, Key, WatchEvent
+from kwok_controller.kube.watch import Change, Key, WatchEvent, WatchHooks
 from kwok_controller.simulation import kinds
 from kwok_controller.simulation.functions import NODE
 from kwok_controller.simulation.kinds import Kind, Selection, Tools
@@ -25,6 +25,31 @@ from kwok_controller.simulation.queue import DelayQueue
 from kwok_controller.simulation.resources import Controller
 from kwok_controller.simulation.tracked import Job
 from kwok_controller.telemetry.metrics import Metrics
+
+
+def tools_of(
+    clock: FakeClock,
+    *,
+    metrics: Metrics,
+    client: object = None,
+    calm: asyncio.Event | None = None,
+    observer: Told | None = None,
+    traced: bool = False,
+) -> Tools:
+    """What a kind works with; nobody listens to what it reports."""
+    return Tools(
+        client=cast(Client, client),
+        discovery=cast(Discovery, None),
+        queue=DelayQueue[Job](clock),
+        clock=clock,
+        seed=1,
+        metrics=metrics,
+        report=lambda stage, error, reason: None,
+        report_kind=lambda ref, reason, message: None,
+        calm=calm or asyncio.Event(),
+        observer=observer,
+        traced=traced,
+    )
 
 
 class Lists:
@@ -76,18 +101,7 @@ def test_an_observer_is_told_of_nodes_that_are_looked_after(ref: StageResourceRe
     async def scenario() -> None:
         told, metrics = Told(), Metrics(process=False)
         clock = FakeClock()
-        tools = Tools(
-            client=cast(Client, None),
-            discovery=cast(Discovery, None),
-            queue=DelayQueue[Job](clock),
-            clock=clock,
-            seed=1,
-            metrics=metrics,
-            report=lambda stage, error, reason: None,
-            report_kind=lambda ref, reason, message: None,
-            calm=asyncio.Event(),
-            observer=told,
-        )
+        tools = tools_of(clock, metrics=metrics, observer=told)
         policy = Policy(Disregard("ignored=yes", ""))
         kind = Kind(ref, policy, Selection(), tools)
         controller = Controller(
@@ -119,17 +133,7 @@ def test_an_observer_is_told_of_nodes_that_are_looked_after(ref: StageResourceRe
 def test_objects_are_listed_anew_only_while_the_apiserver_keeps_up() -> None:
     async def scenario() -> None:
         client, clock, calm = Lists(), FakeClock(), asyncio.Event()
-        tools = Tools(
-            client=cast(Client, client),
-            discovery=cast(Discovery, None),
-            queue=DelayQueue[Job](clock),
-            clock=clock,
-            seed=1,
-            metrics=Metrics(),
-            report=lambda stage, error, reason: None,
-            report_kind=lambda ref, reason, message: None,
-            calm=calm,
-        )
+        tools = tools_of(clock, client=client, metrics=Metrics(), calm=calm)
         kind = Kind(WIDGET, Policy(Disregard()), Selection(labels="app=one"), tools)
 
         async def listed() -> list[dict[str, Any]]:
@@ -143,3 +147,45 @@ def test_objects_are_listed_anew_only_while_the_apiserver_keeps_up() -> None:
         assert client.asked == [{"label_selector": "app=one", "field_selector": "spec.nodeName=n"}]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_when_a_change_came_is_noted_where_it_is_traced(traced: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    came: list[float | None] = []
+
+    def node(name: str) -> WatchEvent:
+        return WatchEvent(Change.ADDED, ("", name), {"metadata": {"name": name, "uid": name, "resourceVersion": "1"}})
+
+    async def events(*_args: object, hooks: WatchHooks, **_options: object) -> AsyncIterator[WatchEvent]:
+        yield node("listed")
+        hooks.read()
+        await clock.advance(1)
+        yield node("one")
+        await clock.advance(1)
+        yield node("other of the same piece")
+        hooks.restarted("expired")
+        yield node("listed anew")
+
+    monkeypatch.setattr(kinds, "watch", events)
+
+    async def scenario() -> None:
+        tools = tools_of(clock, metrics=Metrics(process=False), traced=traced)
+        controller = cast(Controller, Noted(came))
+        begin = clock.monotonic()
+        await Kind(NODE, Policy(Disregard()), Selection(), tools)._follow(controller)
+        assert came == ([None, begin, begin, None] if traced else [None] * 4)
+
+    asyncio.run(scenario())
+
+
+class Noted:
+    """What a controller is told of when changes came."""
+
+    resource = NODES
+
+    def __init__(self, came: list[float | None]) -> None:
+        self._came = came
+
+    def observe(self, obj: dict[str, Any], key: Key, *, read: float | None) -> None:
+        self._came.append(read)

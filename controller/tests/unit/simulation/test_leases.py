@@ -478,6 +478,68 @@ def test_lost_when_it_could_not_be_renewed_for_its_duration(failure: errors.Kube
     asyncio.run(scenario())
 
 
+def hold_back(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Carry updates out at once, and have their answers wait until this is set."""
+    answered, update = asyncio.Event(), store.update
+
+    async def late(name: str, body: bytes) -> bytes:
+        answer = await update(name, body)
+        await answered.wait()
+        # Never at once: others get the event loop in between.
+        await asyncio.sleep(0)
+        return answer
+
+    monkeypatch.setattr(store, "update", late)
+    return answered
+
+
+def test_what_was_refused_between_running_out_and_being_renewed_is_told_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        async with keeping(store) as mine:
+            # So that it runs out between two ticks.
+            await store.clock.advance(0.05)
+            mine.keeper.hold("node", "uid")
+            await store.clock.advance(0.1)
+            answered = hold_back(store, monkeypatch)
+            await store.clock.advance(DURATION - 0.08)
+            assert not mine.keeper.held("node")
+            assert mine.acquired == ["node"]
+            answered.set()
+            await settle()
+            assert mine.keeper.held("node")
+            assert mine.acquired == ["node", "node"]
+            assert mine.lost == []
+            assert mine.keeper.count() == 1
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("reborn", [False, True])
+def test_a_lease_that_has_run_out_before_its_answer_came_is_acquired_by_the_next_one(reborn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        async with keeping(store) as mine:
+            mine.keeper.hold("node", "uid-1")
+            await store.clock.advance(0.1)
+            answered = hold_back(store, monkeypatch)
+            await store.clock.advance(2 * DURATION)
+            assert mine.lost == ["node"]
+            if reborn:
+                mine.keeper.release("node")
+                mine.keeper.hold("node", "uid-2")
+            held: list[bool] = []
+            monkeypatch.setattr(mine.keeper, "_on_acquired", lambda names: held.extend(map(mine.keeper.held, names)))
+            answered.set()
+            await settle()
+            assert held == [True]
+            assert mine.lost == ["node"]
+            (owner,) = store.leases["node"]["metadata"]["ownerReferences"]
+            assert owner["uid"] == ("uid-2" if reborn else "uid-1")
+
+    asyncio.run(scenario())
+
+
 def test_lost_when_another_takes_it() -> None:
     async def scenario() -> None:
         store = MemoryStore(FakeClock())

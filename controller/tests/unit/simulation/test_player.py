@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from kwok_controller.api import decode_stage
 from kwok_controller.kube.errors import ApiError, Forbidden, Invalid, ServiceUnavailable, Timeout, Unreachable
 from kwok_controller.lifecycle import CompiledStage, Effect
 from kwok_controller.simulation.player import effect_fields
+from kwok_controller.telemetry.tracing import Course, Play
 
 Object = dict[str, Any]
 
@@ -297,6 +299,23 @@ def test_what_may_be_granted_is_tried_again_slowly() -> None:
     run(scenario)
 
 
+def test_a_refusal_after_an_outage_is_not_waited_for_as_long_as_the_outage() -> None:
+    async def scenario() -> None:
+        engine = Engine([READY])
+        failures: list[ApiError] = [Unreachable("refused")] * 5 + [Forbidden("RBAC: clusterrole not found", status=403, reason="Forbidden")]
+        engine.api.failure = lambda verb, target: failures.pop(0) if failures else None
+        async with engine.running():
+            engine.widget()
+            # 1, 2, 4, 8 and 16 s; and then 5.
+            await engine.clock.advance(31.5)
+            assert not failures
+            assert "status" not in engine.get()
+            await engine.clock.advance(5)
+        assert engine.get()["status"] == {"phase": "Ready"}
+
+    run(scenario)
+
+
 def test_an_object_that_is_gone_is_no_error() -> None:
     async def scenario() -> None:
         engine = Engine([READY])
@@ -395,3 +414,56 @@ def test_effects_are_counted_as_the_lifecycle_counts_them() -> None:
         "spec.steps[1].delete",
         "spec.steps[2].event",
     ]
+
+
+class Plays:
+    """Keeps what is to be traced."""
+
+    on = True
+
+    def __init__(self) -> None:
+        self.seen: list[Play] = []
+
+    def play(self, play: Play) -> AbstractContextManager[object]:
+        self.seen.append(play)
+        return nullcontext()
+
+    def request(self, method: str, path: str) -> None:
+        return None
+
+    async def close(self) -> None:
+        """Nothing is left."""
+
+
+def test_what_led_to_a_play_is_told_with_its_first_attempt_alone() -> None:
+    async def scenario() -> None:
+        plays = Plays()
+        engine = Engine(
+            [stage("ready", status("phase: Ready"), when={".status.phase": None}, delay={"durationMilliseconds": 2000})], tracing=plays
+        )
+        engine.api.failure = once(ServiceUnavailable("away", status=503))
+        begin = engine.clock.monotonic()
+        async with engine.running():
+            engine.widget()
+            await engine.clock.advance(60)
+            await settle()
+        first, again = plays.seen
+        assert (first.kind, first.namespace, first.name, first.stage) == ("Widget", "default", "w", "ready")
+        assert first.course == Course(begin, begin, begin)
+        assert first.due == begin + 2
+        assert first.now >= first.due
+        assert again.course is None
+        assert again.stage == "ready"
+
+    run(scenario)
+
+
+def test_where_nobody_traces_nothing_is_noted() -> None:
+    async def scenario() -> None:
+        engine = Engine([stage("later", status("phase: Ready"), when={".status.phase": None}, delay={"durationMilliseconds": 2000})])
+        engine.widget()
+        job = engine.controller.objects["default", "w"].job
+        assert job is not None
+        assert job.course is None
+
+    run(scenario)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -67,5 +68,43 @@ def test_so_is_the_patch_that_a_status_ends_in_after_conflicts() -> None:
         assert ("patch", "w/status") in engine.api.requests
         assert "status" not in engine.get()
         assert not engine.reports
+
+    asyncio.run(scenario())
+
+
+def late_list(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Have the engine ask for all there is, and the answer, which shows that moment, come once this is set."""
+    arrived = asyncio.Event()
+    shown = engine.api.of(WIDGETS)
+
+    async def listed(resource: object) -> AsyncIterator[Object]:
+        await arrived.wait()
+        for obj in shown:
+            yield obj
+
+    monkeypatch.setattr(engine.api, "list", listed)
+    return arrived
+
+
+AFTER_A_WHILE = stage("late", status("phase: Late"), when={".status.phase": None}, delay={"durationMilliseconds": 10_000})
+
+
+@pytest.mark.parametrize("reborn", [False, True])
+def test_a_list_that_comes_late_does_not_bring_back_what_was_deleted_since(reborn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        engine = Engine([AFTER_A_WHILE])
+        async with engine.running():
+            engine.widget(spec={"which": "old"})
+            engine.use([AFTER_A_WHILE])
+            arrived = late_list(engine, monkeypatch)
+            await engine.clock.advance(1)
+            engine.api.remove(WIDGETS, "w")
+            if reborn:
+                engine.widget(spec={"which": "new"})
+            arrived.set()
+            await engine.clock.advance(60)
+        assert engine.controller.objects.keys() == ({("default", "w")} if reborn else set())
+        assert engine.api.requests == ([("update", "w/status")] if reborn else [])
+        assert [obj.get("status") for obj in engine.api.of(WIDGETS)] == ([{"phase": "Late"}] if reborn else [])
 
     asyncio.run(scenario())

@@ -215,6 +215,29 @@ def test_after_a_restore_of_etcd_older_versions_count() -> None:
     run(scenario)
 
 
+def test_what_a_stage_has_overtaken_is_not_gone_back_to_once_its_result_was_told() -> None:
+    async def scenario() -> None:
+        engine = Engine(
+            [stage("a-to-b", {"patch": {"root": "spec", "template": "state: B"}}, when={".spec.state": "A"}, immediateNextStage=True)]
+        )
+
+        def edit(verb: str, target: str) -> None:
+            engine.api.told = False
+            engine.api.edit(WIDGETS, "w", {"spec": {"by": "somebody else"}})
+
+        engine.api.before = edit
+        async with engine.running():
+            engine.widget(spec={"state": "A"})
+            await settle()
+            engine.api.tell()
+            # As after a watch that had to be begun anew, in which nothing was missed.
+            engine.controller.list_done()
+            await settle()
+        assert engine.api.requests == [("patch", "w")]
+
+    run(scenario)
+
+
 def test_what_was_begun_is_finished_whatever_comes_meanwhile() -> None:
     async def scenario() -> None:
         label = {"patch": {"root": "metadata", "template": "labels: {seen: 'yes'}"}}

@@ -21,7 +21,7 @@ CLASS = "apiVersion: storage.k8s.io/v1\nkind: StorageClass\nmetadata: {name: kwo
 
 
 def names(*sources: str) -> list[str]:
-    return [document.obj["metadata"]["name"] for document in read(sources).stages]
+    return [document.obj["metadata"]["name"] for document in read(sources).objects]
 
 
 def test_sets_files_and_directories(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_sets_files_and_directories(tmp_path: Path) -> None:
     (tmp_path / "testdata" / "pod.yaml").write_text("kind: Pod\n")
     assert names(str(tmp_path)) == ["a", "b1", "b2"]
     assert names("node-fast", str(tmp_path / "b.yaml")) == ["node-initialize", "b1", "b2"]
-    assert read(["node-fast"]).stages == sets.documents("node-fast")
+    assert read(["node-fast"]).objects == sets.documents("node-fast")
 
 
 def test_other_kinds_are_told_apart(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_other_kinds_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "class.yaml").write_text(CLASS)
     (tmp_path / "stage.yaml").write_text(STAGE % "one")
     found = read([str(tmp_path)])
-    assert [document.obj["metadata"]["name"] for document in found.stages] == ["one"]
+    assert [document.obj["metadata"]["name"] for document in found.objects] == ["one"]
     assert [document.obj["kind"] for document in found.others] == ["StorageClass"]
 
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 import pytest
 from otlp_receiver import Receiver, attributes
 
-from kwok_controller.telemetry.tracing import NoTracing, OtlpTracing, TracingError, start_tracing
+from kwok_controller.telemetry.tracing import Course, NoTracing, OtlpTracing, Play, TellingExporter, TracingError, start_tracing
+
+WEB = Play("v1", "Pod", "default", "web-1", "pod-ready")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
 def test_a_play_and_its_requests_are_one_trace(receiver: Receiver) -> None:
     async def main() -> dict[str, str]:
         tracing = start_tracing(f"127.0.0.1:{receiver.port}", 1_000_000, instance="host_1")
-        with tracing.play("v1", "Pod", "default", "web-1", "pod-ready"):
+        with tracing.play(WEB):
             span = tracing.request("PATCH", "/api/v1/namespaces/default/pods/web-1/status")
             assert span is not None
             headers = dict(span.headers)
@@ -40,9 +42,9 @@ def test_a_play_and_its_requests_are_one_trace(receiver: Receiver) -> None:
     play, patch, get = spans["play pod-ready"], spans["PATCH"], spans["GET"]
     assert patch.trace_id == get.trace_id == play.trace_id
     assert patch.parent_span_id == get.parent_span_id == play.span_id
-    *ids, flags = headers["traceparent"].rsplit("-", 1)
-    assert ids == [f"00-{patch.trace_id.hex()}-{patch.span_id.hex()}"]
-    assert int(flags, 16) & 1  # W3C Trace Context, 3.2.2.5: the bit "sampled"
+    assert not play.parent_span_id
+    # kubernetes v1.36 has go.opentelemetry.io/otel v1, whose propagator refuses flags above 2 in version 00.
+    assert headers == {"traceparent": f"00-{patch.trace_id.hex()}-{patch.span_id.hex()}-01"}
     assert attributes(play)["k8s.object.name"] == "web-1"
     assert attributes(patch)["http.response.status_code"] == 200
     assert attributes(get)["error.type"] == "Timeout"
@@ -50,17 +52,43 @@ def test_a_play_and_its_requests_are_one_trace(receiver: Receiver) -> None:
     assert (resource["service.name"], resource["service.instance.id"]) == ("kwok-controller", "host_1")
 
 
-def test_a_rate_of_zero_sends_nothing_and_says_so_downstream(receiver: Receiver) -> None:
-    async def main() -> str:
-        tracing = start_tracing(f"127.0.0.1:{receiver.port}", 0, instance="host_1")
-        with tracing.play("v1", "Pod", "default", "web-1", "pod-ready"):
-            span = tracing.request("GET", "/api/v1/nodes")
+def test_what_led_to_a_play_goes_before_it(receiver: Receiver) -> None:
+    async def main() -> None:
+        tracing = start_tracing(f"127.0.0.1:{receiver.port}", 1_000_000, instance="host_1")
+        with tracing.play(WEB._replace(due=112.0, now=112.5, course=Course(100.0, 100.5, 102.0))):
+            span = tracing.request("PATCH", "/x")
             assert span is not None
             span.end(200)
+        with tracing.play(WEB._replace(name="listed", due=1.0, now=2.0, course=Course(None, 1.0, 1.0))):
+            pass
         await tracing.close()
-        return span.headers["traceparent"]
 
-    assert not int(asyncio.run(main()).rsplit("-", 1)[1], 16) & 1
+    asyncio.run(main())
+    one, listed = (
+        [span for span in receiver.spans if span.trace_id == trace] for trace in dict.fromkeys(s.trace_id for s in receiver.spans)
+    )
+    spans = {span.name: span for span in one}
+    chain = [spans[name] for name in ("watch Pod", "match Pod", "play pod-ready", "PATCH")]
+    assert [span.parent_span_id for span in chain] == [b"", *(span.span_id for span in chain[:-1])]
+    watch, match, play, _ = chain
+    assert [span.end_time_unix_nano - span.start_time_unix_nano for span in (watch, match)] == [500_000_000, 1_500_000_000]
+    assert watch.end_time_unix_nano == match.start_time_unix_nano
+    # The clocks of both kinds are read one after the other.
+    assert play.start_time_unix_nano - watch.start_time_unix_nano == pytest.approx(12_500_000_000, abs=500_000_000)
+    assert attributes(play)["kwok.delay_seconds"] == 10.0
+    assert attributes(play)["kwok.late_seconds"] == 0.5
+    assert [span.name for span in sorted(listed, key=lambda span: len(span.parent_span_id))] == ["match Pod", "play pod-ready"]
+
+
+def test_a_rate_of_zero_sends_nothing_and_leaves_the_apiserver_to_itself(receiver: Receiver) -> None:
+    async def main() -> None:
+        tracing = start_tracing(f"127.0.0.1:{receiver.port}", 0, instance="host_1")
+        with tracing.play(WEB._replace(course=Course(0.0, 0.0, 0.0))):
+            assert tracing.request("GET", "/api/v1/nodes") is None
+        assert tracing.request("GET", "/api/v1/nodes") is None
+        await tracing.close()
+
+    asyncio.run(main())
     assert receiver.spans == []
 
 
@@ -68,10 +96,10 @@ def test_a_rate_in_between_samples_whole_traces(receiver: Receiver) -> None:
     async def main() -> None:
         tracing = start_tracing(f"127.0.0.1:{receiver.port}", 250_000, instance="host_1")
         for number in range(400):
-            with tracing.play("v1", "Pod", "default", f"web-{number}", "pod-ready"):
+            with tracing.play(WEB._replace(name=f"web-{number}")):
                 span = tracing.request("GET", "/x")
-                assert span is not None
-                span.end(200)
+                if span is not None:
+                    span.end(200)
         await tracing.close()
 
     asyncio.run(main())
@@ -82,10 +110,10 @@ def test_a_rate_in_between_samples_whole_traces(receiver: Receiver) -> None:
     assert 48 < len(plays) < 152
 
 
-def test_a_receiver_that_is_not_there_does_not_hold_back_the_end() -> None:
+def test_a_receiver_that_is_not_there_does_not_hold_back_the_end(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> float:
         tracing = start_tracing("127.0.0.1:1", 1_000_000, instance="host_1")
-        with tracing.play("v1", "Pod", "default", "web-1", "pod-ready"):
+        with tracing.play(WEB):
             pass
         begin = asyncio.get_running_loop().time()
         await tracing.close()
@@ -93,13 +121,33 @@ def test_a_receiver_that_is_not_there_does_not_hold_back_the_end() -> None:
 
     pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc.trace_exporter")
     assert asyncio.run(main()) < 8
+    assert {record.name.partition(".")[0] for record in caplog.records} <= {"kwok_controller", "asyncio"}
+
+
+def test_a_receiver_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = pytest.importorskip("opentelemetry.sdk.trace.export")
+    answers = [export.SpanExportResult.FAILURE] * 2 + [export.SpanExportResult.SUCCESS] * 2 + [export.SpanExportResult.FAILURE]
+    exporter = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_exporter").InMemorySpanExporter()
+    monkeypatch.setattr(exporter, "export", lambda spans: answers.pop(0))
+    telling = TellingExporter(exporter, "localhost:4317")
+    with caplog.at_level("INFO"):
+        while answers:
+            expected = answers[0]
+            assert telling.export(()) is expected
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("ERROR", "Traces cannot be sent"),
+        ("INFO", "Traces are taken again"),
+        ("ERROR", "Traces cannot be sent"),
+    ]
+    assert telling.force_flush()
+    telling.shutdown()
 
 
 def test_without_an_endpoint_nothing_is_traced_or_imported() -> None:
     tracing = start_tracing("", 0, instance="host_1")
     assert isinstance(tracing, NoTracing)
     assert tracing.request("GET", "/x") is None
-    with tracing.play("v1", "Pod", "default", "web-1", "pod-ready"):
+    with tracing.play(WEB):
         pass
     asyncio.run(tracing.close())
     code = (

@@ -134,6 +134,9 @@ simulation:
       simulation_nodes: 4
       simulation_pods: 12
       simulation_deployments: 2
+      # They would have to be built without a network.
+      jaeger_enabled: false
+      prometheus_enabled: false
 END
 
 # The same host by other names, each with something wrong in its variables.

@@ -21,10 +21,10 @@ import yaml
 # Their examples speak of a cluster that is there.
 NEEDS_CLUSTER = (
     *("kwok_cluster_info", "kwok_crd", "kwok_etcdctl", "kwok_kubectl", "kwok_metric", "kwok_nodes", "kwok_resource_usage", "kwok_scale"),
-    "kwok_stage",
+    *("kwok_stage", "kwok_trace"),
 )
 # And these of a controller that has joined it.
-NEEDS_CONTROLLER = ("kwok_crd", "kwok_metric", "kwok_resource_usage", "kwok_stage")
+NEEDS_CONTROLLER = ("kwok_crd", "kwok_metric", "kwok_resource_usage", "kwok_stage", "kwok_trace")
 
 # What a reader has typed before: the cluster of the examples, by the default name.
 CLUSTER = {"name": "Have the cluster that the examples speak of", "kwok.sim.kwok_cluster": {}}

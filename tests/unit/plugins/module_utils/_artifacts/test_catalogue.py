@@ -99,6 +99,15 @@ def test_unknown_name_lists_the_known_ones() -> None:
                 "prometheus-3.13.5.linux-amd64/promtool",
             ),
         ),
+        (
+            "jaeger",
+            "linux-arm64",
+            (
+                "https://github.com/jaegertracing/jaeger/releases/download/v1.65.0/jaeger-1.65.0-linux-arm64.tar.gz",
+                "https://github.com/jaegertracing/jaeger/releases/download/v1.65.0/jaeger-1.65.0.sha256sum.txt",
+                "jaeger-1.65.0-linux-arm64/jaeger-all-in-one",
+            ),
+        ),
     ],
 )
 def test_release_urls(name: str, platform: str, expected: tuple[str, str, str | None]) -> None:
@@ -169,6 +178,7 @@ def test_versions_of_prometheus_module_that_are_no_release_of_its_numbering(modu
         ("metrics-server", "k8s.io/client-go/pkg/version.gitVersion=v0.9.0"),
         ("prometheus", "github.com/prometheus/common/version.Version=3.13.5"),
         ("promtool", "github.com/prometheus/common/version.Version=3.13.5"),
+        ("jaeger", "github.com/jaegertracing/jaeger/pkg/version.latestVersion=v1.65.0"),
     ],
 )
 def test_what_is_built_says_its_release(name: str, flag: str) -> None:

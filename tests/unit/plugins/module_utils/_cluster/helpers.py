@@ -23,12 +23,13 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import (
     EXECUTABLES,
     OPTIONAL_COMPONENTS,
     PORT_OPTIONS,
+    TRACING_PORT,
     ClusterSpec,
     parse,
 )
 
 BASE_DIR = Path("/srv/kwok-sim")
-PORTS = {name: 30000 + index for index, name in enumerate(PORT_OPTIONS)}
+PORTS = {name: 30000 + index for index, name in enumerate((*PORT_OPTIONS, TRACING_PORT))}
 
 
 def defaults_of(arguments: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -40,7 +41,10 @@ def cluster_params(**given: Any) -> dict[str, Any]:
     """Parameters of ``kwok_cluster``."""
     unknown = set(given) - set(CLUSTER_ARGUMENTS)
     assert not unknown, unknown
-    return {**defaults_of(CLUSTER_ARGUMENTS), **given}
+    filled = {**defaults_of(CLUSTER_ARGUMENTS), **given}
+    if filled["tracing"] is not None:
+        filled["tracing"] = {**defaults_of(CLUSTER_ARGUMENTS["tracing"]["options"]), **filled["tracing"]}
+    return filled
 
 
 def spec_of(**given: Any) -> ClusterSpec:
@@ -107,6 +111,7 @@ def random_params() -> st.SearchStrategy[dict[str, Any]]:
             "extra_args": st.dictionaries(st.sampled_from(CONTROL_PLANE), _extra_flags),
             "kube_scheduler_config": st.none() | st.just({"percentageOfNodesToScore": 50, "clientConnection": {"qps": 5}}),
             "kube_audit_policy": st.none() | st.just({"rules": [{"level": "Metadata"}]}),
+            "tracing": st.none() | st.just({"endpoint": "", "sampling_rate_per_million": 10}),
             "kube_authorization": st.booleans(),
             "kube_admission": st.booleans(),
             "etcd_prefix": st.sampled_from(["/registry", "/a/b"]),

@@ -67,6 +67,7 @@ def test_what_a_process_depends_on_changes_its_digest(change: dict[str, Any]) ->
         {"depends_on": ()},
         {"ports": ()},
         {"stop_timeout": 1},
+        {"reload_signal": "HUP"},
         {"owner": "component"},
     ],
 )
@@ -78,6 +79,20 @@ def test_a_renewed_certificate_changes_the_digest_of_its_readers_only() -> None:
     assert COMPONENT.digest({**PRINTS, "web": "9"}) != COMPONENT.digest(PRINTS)
     assert COMPONENT.digest({**PRINTS, "other": "9"}) == COMPONENT.digest(PRINTS)
     assert COMPONENT.digest({"ca": "1"}) != COMPONENT.digest(PRINTS)
+
+
+def test_files_that_it_reads_again_do_not_change_the_digest() -> None:
+    files = tuple(replace(item, reloaded=True) for item in COMPONENT.files)
+    reloading = replace(COMPONENT, files=files)
+    assert reloading.digest(PRINTS) != COMPONENT.digest(PRINTS)
+    assert replace(reloading, files=(replace(files[0], content="a: 2"), *files[1:])).digest(PRINTS) == reloading.digest(PRINTS)
+    assert replace(reloading, files=files[1:]).digest(PRINTS) == reloading.digest(PRINTS)
+
+
+def test_what_reads_nothing_again_is_as_earlier_versions_recorded_it() -> None:
+    assert all("reloaded" not in item for item in COMPONENT.as_dict()["files"])
+    reloading = replace(COMPONENT, files=(replace(COMPONENT.files[0], reloaded=True),))
+    assert [item["reloaded"] for item in reloading.as_dict()["files"]] == [True]
 
 
 def test_sensitive_text_is_told_to_nobody() -> None:

@@ -31,7 +31,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.components impor
 )
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import CONTROL_PLANE, ClusterSpec
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
-from ansible_collections.kwok.sim.tests.unit.plugins.module_utils._cluster.helpers import facts_of, flags_of, random_specs, spec_of
+from ansible_collections.kwok.sim.tests.unit.plugins.module_utils._cluster.helpers import PORTS, facts_of, flags_of, random_specs, spec_of
 
 ETCD, APISERVER, MANAGER, SCHEDULER = CONTROL_PLANE
 
@@ -359,6 +359,57 @@ def test_audit_policy() -> None:
     assert not [name for name in flags(spec_of(), APISERVER) if name.startswith("audit")]
 
 
+TRACED: dict[str, Any] = {"tracing": {"endpoint": "traces.example.org:4317", "sampling_rate_per_million": 50}}
+
+
+@pytest.mark.parametrize(
+    ("version", "api_version"),
+    [("v1.36.3", "v1"), ("v1.34.0", "v1"), ("v1.33.4", "v1beta1"), ("v1.27.0", "v1beta1"), ("v1.26.1", "v1alpha1")],
+)
+def test_the_apiserver_is_told_where_its_traces_go(version: str, api_version: str) -> None:
+    apiserver = rendered(spec_of(kube_version=version, **TRACED))[APISERVER]
+    assert file_of(apiserver, Path(flags_of(apiserver)["tracing-config-file"]).name) == {
+        "apiVersion": f"apiserver.config.k8s.io/{api_version}",
+        "kind": "TracingConfiguration",
+        "endpoint": "traces.example.org:4317",
+        "samplingRatePerMillion": 50,
+    }
+
+
+@pytest.mark.parametrize(("version", "gates"), [("v1.26.1", "APIServerTracing=true,B=true"), ("v1.27.0", "B=true")])
+def test_an_apiserver_that_traces_behind_a_gate_gets_it_opened(version: str, gates: str) -> None:
+    assert flags(spec_of(kube_version=version, kube_feature_gates={"B": True}, **TRACED), APISERVER)["feature-gates"] == gates
+
+
+def test_a_gate_that_the_user_closed_stays_closed() -> None:
+    spec = spec_of(kube_version="v1.26.1", kube_feature_gates={"APIServerTracing": False}, **TRACED)
+    assert flags(spec, APISERVER)["feature-gates"] == "APIServerTracing=false"
+
+
+@pytest.mark.parametrize(
+    ("version", "prefix"), [("v3.6.5", ""), ("v3.6.0", ""), ("v3.5.21", "experimental-"), ("v3.5.11", "experimental-")]
+)
+def test_etcd_is_told_where_its_traces_go(version: str, prefix: str) -> None:
+    told = {name: value for name, value in flags(spec_of(etcd_version=version, **TRACED), ETCD).items() if "tracing" in name}
+    assert told == {
+        f"{prefix}enable-distributed-tracing": "true",
+        f"{prefix}distributed-tracing-address": "traces.example.org:4317",
+        f"{prefix}distributed-tracing-service-name": "etcd",
+        f"{prefix}distributed-tracing-instance-id": "kwok",
+        f"{prefix}distributed-tracing-sampling-rate": "50",
+    }
+
+
+def test_an_etcd_that_cannot_be_told_how_much_takes_no_part() -> None:
+    assert not [name for name in flags(spec_of(etcd_version="v3.5.10", **TRACED), ETCD) if "tracing" in name]
+
+
+def test_without_an_endpoint_traces_go_to_the_port_that_is_kept_for_them() -> None:
+    spec = spec_of(tracing={})
+    assert flags(spec, ETCD)["distributed-tracing-address"] == f"127.0.0.1:{PORTS['tracing']}"
+    assert file_of(rendered(spec)[APISERVER], "tracing.yaml")["endpoint"] == f"127.0.0.1:{PORTS['tracing']}"
+
+
 def test_factors_scale_what_kubernetes_does_by_itself() -> None:
     manager = flags(spec_of(heartbeat_factor=2, node_monitor_factor=1.5), MANAGER)
     assert manager["node-monitor-grace-period"] == "100s"
@@ -418,6 +469,7 @@ ALL = {ETCD, *KUBERNETES}
         ({"extra_args": {SCHEDULER: {"v": 4}}}, {SCHEDULER}),
         ({"kube_scheduler_config": {"percentageOfNodesToScore": 10}}, {SCHEDULER}),
         ({"kube_audit_policy": {"rules": []}}, {APISERVER}),
+        ({"tracing": {}}, {ETCD, APISERVER}),
         ({"kube_authorization": False}, {APISERVER, MANAGER}),
         ({"kube_admission": False}, {APISERVER}),
         ({"etcd_quota_backend_size": "1Gi"}, {ETCD}),

@@ -82,3 +82,9 @@ def test_its_components() -> None:
 def test_ipv6_metrics() -> None:
     found = {item["name"]: item for item in described(bind_address="::1")["components"]}
     assert found["kube-scheduler"]["metrics"] == "https://[::1]:30005/metrics"
+
+
+def test_where_the_traces_go() -> None:
+    assert described()["tracing_endpoint"] == ""
+    assert described(tracing={})["tracing_endpoint"] == "127.0.0.1:30006"
+    assert described(tracing={"endpoint": "traces.example.org:4317"})["tracing_endpoint"] == "traces.example.org:4317"

@@ -131,6 +131,22 @@ def test_paths_that_are_expanded_are_those_of_its_certificates() -> None:
     assert {Path(text).parent for text in web.args} == {ROOT / "pki"}
 
 
+def test_files_are_read_again_upon_the_signal_but_for_the_kubeconfig() -> None:
+    web = rendered(**FULL, reload={"signal": "USR1"})
+    assert web.reload_signal == "USR1"
+    assert {Path(item.path).name: item.reloaded for item in web.files} == {"web.yaml": True, "raw": True, "kubeconfig.yaml": False}
+    assert rendered(**FULL, reload={}).reload_signal == "HUP"
+
+
+def test_a_declaration_of_an_earlier_version_reloads_nothing() -> None:
+    declaration = declaration_of(component_params(**FULL))
+    del declaration["reload"]
+    spec = spec_of()
+    web = render(declaration, spec, facts_of(spec, **{"web__http-alt": 31001}))
+    assert web == rendered(**FULL)
+    assert web.reload_signal is None
+
+
 def test_a_users_own_kubeconfig_variable_stays() -> None:
     assert dict(rendered(identity={"groups": []}, env={"KUBECONFIG": "/mine"}).env)["KUBECONFIG"] == "/mine"
 

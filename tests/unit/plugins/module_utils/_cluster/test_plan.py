@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import itertools
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ from hypothesis import strategies as st
 from ansible_collections.kwok.sim.plugins.module_utils._cluster import pki
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.carry_out import Carrier, now, observe
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.certificate import CertificateSpec
-from ansible_collections.kwok.sim.plugins.module_utils._cluster.component import Component, ConfigFile, Executable, ObservedComponent
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.component import (
+    Component,
+    ConfigFile,
+    Endpoint,
+    Executable,
+    ObservedComponent,
+)
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.layout import Layout
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.plan import (
     Change,
@@ -98,6 +105,9 @@ class FakeRuntime:
         self.journal.append(f"stop {name}")
         self.failed.discard(name)
         self.processes.pop(name, None)
+
+    def signal(self, name: str, signal: str) -> None:
+        self.journal.append(f"signal {name} {signal}")
 
     def remove(self, name: str) -> None:
         self.stop(name)
@@ -478,6 +488,127 @@ def test_a_stopped_cluster_starts_from_what_is_wanted_now() -> None:
         made.runtime.shutdown()
         pki.issue(made.layout.pki, CERTIFICATES[4], now())
         assert actions(made.converge()) == {"store": "start", "api": "repair", "log": "start", "web": "start"}
+
+
+# Files that are read again.
+
+
+def _reloading(made: World) -> None:
+    """``web`` reads its configuration again upon a signal, and its token only when it starts."""
+    configuration, token = made.component("web").files
+    made.want("web", files=(replace(configuration, reloaded=True), token), reload_signal="HUP")
+    made.converge()
+
+
+def _want_text(made: World, name: str, index: int = 0) -> None:
+    files = list(made.component(name).files)
+    files[index] = replace(files[index], content="another\n")
+    made.want(name, files=tuple(files))
+
+
+def _want_another_file(made: World, name: str) -> None:
+    made.want(name, files=(*made.component(name).files, ConfigFile(str(made.layout.component(name) / "more"), "x", reloaded=True)))
+
+
+def _want_one_file_less(made: World, name: str) -> None:
+    made.want(name, files=made.component(name).files[1:])
+
+
+RELOADED: tuple[Drift, ...] = (_want_text, _want_another_file, _want_one_file_less, _edit, _remove_file, _chmod)
+
+
+@pytest.mark.parametrize("drift", RELOADED, ids=lambda drift: drift.__name__.strip("_"))
+def test_files_that_are_read_again_need_no_restart(drift: Drift) -> None:
+    with world() as made:
+        _reloading(made)
+        before = made.runtime.processes["web"]
+        configuration = Path(made.component("web").files[0].path)
+        drift(made, "web")
+        (change,) = made.converge()
+        assert (change.action, change.kind, change.name) == ("reload", "component", "web")
+        assert change.reason
+        assert made.runtime.journal == ["signal web HUP"]
+        assert made.runtime.processes["web"] == before
+        assert all(Path(item.path).read_text() == item.content for item in made.component("web").files)
+        assert configuration.exists() is (drift is not _want_one_file_less)
+
+
+def _renew(made: World, name: str) -> None:
+    _lose_key(made, "proxy")
+
+
+def _want_token(made: World, name: str) -> None:
+    _want_text(made, name, 1)
+
+
+def _want_no_reload(made: World, name: str) -> None:
+    files = tuple(replace(item, reloaded=False) for item in made.component(name).files)
+    made.want(name, files=files, reload_signal=None)
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [_want_argument, _rebuild, _want_token, _want_no_reload, _renew, _restart_by_hand, _replace_process],
+    ids=lambda drift: drift.__name__.strip("_"),
+)
+def test_whatever_else_differs_restarts(drift: Drift) -> None:
+    with world() as made:
+        _reloading(made)
+        _want_text(made, "web")
+        drift(made, "web")
+        changes = made.converge()
+        assert actions(changes) == {"web": "update"}
+        assert made.runtime.journal == ["stop web", "define web", "start web"]
+
+
+def test_a_changed_file_that_is_not_read_again_restarts() -> None:
+    with world() as made:
+        _reloading(made)
+        Path(made.component("web").files[1].path).unlink()
+        assert actions(made.converge()) == {"web": "repair"}
+        assert "start web" in made.runtime.journal
+
+
+def test_one_that_does_not_run_is_not_signalled() -> None:
+    with world() as made:
+        _reloading(made)
+        made.run()
+        _stop(made, "web")
+        _want_text(made, "web")
+        assert actions(made.converge()) == {"web": "update"}
+        assert made.runtime.journal == ["define web"]
+
+
+def test_one_that_is_not_ready_is_restarted() -> None:
+    with world() as made:
+        _reloading(made)
+        _want_text(made, "web")
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            nobody = Endpoint("http", "127.0.0.1", closed.getsockname()[1], "/")
+        made.want("web", readiness=nobody)
+        made.record.components["web"] = as_json({**made.record.components["web"], "readiness": asdict(nobody)})
+        assert actions(made.converge()) == {"web": "update"}
+        assert "start web" in made.runtime.journal
+
+
+def test_a_reload_that_is_interrupted_before_the_signal_is_made_up_for() -> None:
+    with world() as made:
+        _reloading(made)
+        _want_text(made, "web")
+
+        class Deaf(FakeRuntime):
+            def signal(self, name: str, signal: str) -> None:
+                raise KeyboardInterrupt
+
+        heard = made.runtime
+        made.runtime = Deaf("fake", heard.stored, heard.processes)
+        with pytest.raises(KeyboardInterrupt):
+            made.carry_out(made.plan())
+        reread = load_record(made.layout)
+        assert reread is not None
+        made.record, made.runtime = reread, heard
+        assert actions(made.converge()) == {"web": "reload"}
+        assert made.runtime.journal == ["signal web HUP"]
 
 
 # Removal.

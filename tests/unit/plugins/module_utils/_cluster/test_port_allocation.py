@@ -168,3 +168,25 @@ def test_a_joined_host_that_this_machine_has_not_is_refused(layout: Layout) -> N
     with pytest.raises(SimError) as caught:
         joined(layout, Record("kwok"), ports=[{"name": "a", "host": "192.0.2.1"}])
     assert caught.value.option == "ports"
+
+
+def test_a_port_is_kept_for_who_takes_the_traces(layout: Layout) -> None:
+    chosen = control_plane(layout, tracing={})
+    assert set(chosen) == {*PORT_OPTIONS, "tracing"}
+    record = Record("kwok", ports=chosen)
+    with socket.create_server(("127.0.0.1", chosen["tracing"])):
+        # Somebody else may be the one.
+        assert control_plane(layout, record, tracing={}) == chosen
+    with_jaeger = joined(layout, record, name="jaeger", ports=[{"name": "otlp", "number": chosen["tracing"]}, {"name": "query"}])
+    assert with_jaeger["jaeger/otlp"] == chosen["tracing"]
+    assert with_jaeger["jaeger/query"] not in chosen.values()
+    assert joined(layout, Record("kwok", ports=with_jaeger), name="web", ports=[{"name": "http"}])["web/http"] not in with_jaeger.values()
+    assert control_plane(layout, Record("kwok", ports=with_jaeger), tracing={}) == with_jaeger
+
+
+def test_it_is_given_up_with_tracing_or_for_an_endpoint(layout: Layout) -> None:
+    record = Record("kwok", ports=control_plane(layout, tracing={}))
+    assert "tracing" not in control_plane(layout, record)
+    assert "tracing" not in control_plane(layout, record, tracing={"endpoint": "localhost:4317"})
+    with pytest.raises(SimError, match="is the port tracing of this cluster"):
+        control_plane(layout, record, tracing={}, etcd_port=record.ports["tracing"])

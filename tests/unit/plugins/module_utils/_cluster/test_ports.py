@@ -93,3 +93,13 @@ def test_an_address_of_another_host() -> None:
     problem = ports.bind_problem("192.0.2.1", 0)
     assert problem is not None
     assert "has no address 192.0.2.1" in problem
+
+
+def test_who_listens_and_who_can_be_found(listener: socket.socket) -> None:
+    port = listener.getsockname()[1]
+    assert ports.listens("127.0.0.1", port)
+    listener.close()
+    assert not ports.listens("127.0.0.1", port)
+    assert ports.is_known("localhost")
+    assert ports.is_known("::1")
+    assert not ports.is_known("nowhere.invalid")

@@ -68,6 +68,12 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"kube_scheduler_config": {"kind": "Policy"}}, "kube_scheduler_config", "'Policy'"),
     ({"kube_scheduler_config": {"apiVersion": "v1"}}, "kube_scheduler_config", "'v1'"),
     ({"kube_audit_policy": {"apiVersion": "audit.example.org/v1"}}, "kube_audit_policy", "'audit.example.org/v1'"),
+    ({"tracing": {"endpoint": "localhost"}}, "tracing", "endpoint: 'localhost' is no HOST:PORT"),
+    ({"tracing": {"endpoint": "http://localhost:4317"}}, "tracing", "no HOST:PORT"),
+    ({"tracing": {"endpoint": "localhost:65536"}}, "tracing", "no HOST:PORT"),
+    ({"tracing": {"endpoint": "::1:4317"}}, "tracing", "no HOST:PORT"),
+    ({"tracing": {"sampling_rate_per_million": -1}}, "tracing", "sampling_rate_per_million: -1 is not from 0 to 1000000"),
+    ({"tracing": {"sampling_rate_per_million": 1_000_001}}, "tracing", "sampling_rate_per_million: 1000001"),
     ({"etcd_prefix": "registry"}, "etcd_prefix", "'registry' is no prefix"),
     ({"etcd_prefix": "/registry/"}, "etcd_prefix", "no prefix"),
     ({"etcd_prefix": "/a//b"}, "etcd_prefix", "no prefix"),
@@ -142,6 +148,12 @@ def test_options_are_normalised() -> None:
     assert list(spec.kube_runtime_config.items()) == [("api/all", "true"), ("batch/v1", "false")]
     assert spec.extra_args == {"etcd": {"debug": ("true",), "v": ("1", "x"), "gone": None}}
     assert spec.kube_audit_policy == {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": []}
+
+
+def test_tracing_is_off_until_it_is_asked_for() -> None:
+    assert spec_of().tracing is None
+    assert spec_of(tracing={}).tracing == {"endpoint": "", "sampling_rate_per_million": 0}
+    assert spec_of(tracing={"endpoint": " [::1]:4317 "}).tracing == {"endpoint": "[::1]:4317", "sampling_rate_per_million": 0}
 
 
 def test_each_port_has_its_option() -> None:

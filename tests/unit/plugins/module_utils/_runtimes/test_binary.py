@@ -171,6 +171,30 @@ def test_lifecycle(runtime: BinaryRuntime, layout: Layout) -> None:
     assert no_process(layout)
 
 
+def test_a_signal_reaches_the_process_and_leaves_it_running(runtime: BinaryRuntime) -> None:
+    code = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGHUP, lambda *_: print('told', flush=True))\n"
+        "print('ready', flush=True)\n"
+        "while True: time.sleep(600)"
+    )
+    up(runtime, python("a", code))
+    until(lambda: "ready" in runtime.logs("a"))
+    pid = pid_of(runtime, "a")
+    runtime.signal("a", "HUP")
+    until(lambda: "told" in runtime.logs("a"))
+    assert pid_of(runtime, "a") == pid
+    runtime.stop("a")
+    runtime.signal("a", "HUP")
+    assert runtime.observe()["a"].status == "stopped"
+
+
+def test_a_signal_that_there_is_not(runtime: BinaryRuntime) -> None:
+    up(runtime, sleeper("a"))
+    with pytest.raises(SimError, match="cannot signal component a"):
+        runtime.signal("a", "NONSENSE")
+
+
 def test_hostile_arguments_and_environment(runtime: BinaryRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("SECRET_OF_THE_CALLER", "x")

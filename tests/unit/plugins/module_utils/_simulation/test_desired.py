@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
 from ansible_collections.kwok.sim.plugins.module_utils._simulation.desired import wanted_objects
-from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import API_VERSION, METRICS, STAGES, USAGES, Family, key_of
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import METRICS, STAGES, TRACES, USAGES, Family, key_of
 
 
 def stage(name: str, **spec: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def usage(name: str, namespace: str | None = None, **fields: Any) -> dict[str, A
 def test_objects_are_whole_and_in_the_order_of_their_names(family: Family, kind: str) -> None:
     wanted = wanted_objects(family, [("b", stage("two")), ("a", stage("one", weight=3))])
     assert [each["metadata"]["name"] for each in wanted] == ["one", "two"]
-    assert {(each["apiVersion"], each["kind"]) for each in wanted} == {(API_VERSION, kind)}
+    assert {(each["apiVersion"], each["kind"]) for each in wanted} == {("kwok.x-k8s.io/v1alpha1", kind)}
     assert wanted[0]["spec"] == {"resourceRef": {"kind": "Pod"}, "weight": 3}
 
 
@@ -42,6 +42,13 @@ def test_a_usage_with_a_namespace_is_that_of_a_pod() -> None:
     assert wanted[3]["metadata"] == {"name": "web", "namespace": "shop"}
 
 
+def test_a_trace_that_does_not_say_its_namespace_is_put_into_one() -> None:
+    given = [{"metadata": {"name": "books", "namespace": ""}}, {"metadata": {"name": "shop", "namespace": "shop"}}]
+    wanted = wanted_objects(TRACES, [("traces", each) for each in given], namespace="books")
+    assert [str(key_of(each)) for each in wanted] == ["WorkloadTrace books/books", "WorkloadTrace shop/shop"]
+    assert {each["apiVersion"] for each in wanted} == {"kwok-sim.dev/v1alpha1"}
+
+
 def test_what_a_server_added_is_left_out() -> None:
     given = {
         **stage("one"),
@@ -49,7 +56,7 @@ def test_what_a_server_added_is_left_out() -> None:
         "status": {"conditions": []},
     }
     assert wanted_objects(STAGES, [("x", given)]) == [
-        {"apiVersion": API_VERSION, "kind": "Stage", "metadata": {"name": "one", "labels": {"a": "b"}}, "spec": given["spec"]}
+        {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Stage", "metadata": {"name": "one", "labels": {"a": "b"}}, "spec": given["spec"]}
     ]
 
 
@@ -76,6 +83,8 @@ def test_the_same_object_twice_is_one() -> None:
         (METRICS, [("metrics[0]", {**stage("one"), "kind": "Stage"})], "metrics[0] is a Stage of kwok.x-k8s.io/v1alpha1, no Metric of"),
         (USAGES, [("u.yaml", {**stage("one"), "kind": "Metric"})], "no ClusterResourceUsage or ResourceUsage of kwok.x-k8s.io/v1alpha1"),
         (STAGES, [("s.yaml", {**stage("one"), "apiVersion": "kwok.x-k8s.io/v1"})], "s.yaml is a Stage of kwok.x-k8s.io/v1, no Stage of"),
+        (TRACES, [("t.yaml", {**stage("a"), "apiVersion": "kwok.x-k8s.io/v1alpha1"})], "no WorkloadTrace of kwok-sim.dev/v1alpha1"),
+        (TRACES, [("traces[0]", stage("a"))], "traces[0] has no metadata.namespace, though it is a WorkloadTrace"),
         (USAGES, [("usages[0]", usage("a", kind="ResourceUsage"))], "usages[0] has no metadata.namespace, though it is a ResourceUsage"),
         (
             USAGES,

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.record import Record
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
 from ansible_collections.kwok.sim.plugins.module_utils._simulation import program
-from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import METRICS, STAGES, USAGES, Family, Key
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import METRICS, STAGES, TRACES, USAGES, Family, Key
 
 PROGRAM = str(Path(sys.executable).with_name("kwok-controller"))
 
@@ -52,6 +52,15 @@ USAGE: dict[str, Any] = {
     "kind": "ResourceUsage",
     "metadata": {"namespace": "shop", "name": "web"},
     "spec": {"usages": [{"usage": {"cpu": {"value": "100m"}, "memory": {"expression": 'Quantity("64Mi")'}}}]},
+}
+TRACE: dict[str, Any] = {
+    "apiVersion": "kwok-sim.dev/v1alpha1",
+    "kind": "WorkloadTrace",
+    "metadata": {"namespace": "shop", "name": "web"},
+    "spec": {
+        "services": [{"name": "web", "selector": {"matchLabels": {"app": "web"}}, "operations": [{"name": "home"}]}],
+        "traffic": [{"service": "web", "operation": "home", "rate": {"value": 5}}],
+    },
 }
 
 
@@ -103,13 +112,16 @@ def test_a_kind_that_there_is_not_is_named() -> None:
         (STAGES, "node-fast", {"Stage"}),
         (METRICS, "kubelet-metrics-resource", {"Metric"}),
         (USAGES, "usage-from-annotation", {"ClusterResourceUsage"}),
+        (TRACES, "online-shop", {"WorkloadTrace"}),
     ],
 )
 def test_shipped_sets_have_objects_of_their_kind(family: Family, name: str, kinds: set[str]) -> None:
     assert {each["kind"] for each in program.shipped_objects(PROGRAM, family, name)} == kinds
 
 
-@pytest.mark.parametrize(("family", "name"), [(STAGES, "pod-brisk"), (METRICS, "kubelet-metrics-brisk"), (USAGES, "usage-brisk")])
+@pytest.mark.parametrize(
+    ("family", "name"), [(STAGES, "pod-brisk"), (METRICS, "kubelet-metrics-brisk"), (USAGES, "usage-brisk"), (TRACES, "shop")]
+)
 def test_a_set_that_there_is_not_is_named(family: Family, name: str) -> None:
     with pytest.raises(SimError) as caught:
         program.shipped_objects(PROGRAM, family, name)
@@ -131,7 +143,7 @@ def test_a_set_of_another_kind_is_refused(family: Family, name: str, message: st
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("family", [STAGES, METRICS, USAGES])
+@pytest.mark.parametrize("family", [STAGES, METRICS, USAGES, TRACES])
 def test_a_file_that_there_is_not_is_named(family: Family, tmp_path: Path) -> None:
     with pytest.raises(SimError) as caught:
         program.read_objects(PROGRAM, family, str(tmp_path / "none.yaml"))
@@ -141,12 +153,12 @@ def test_a_file_that_there_is_not_is_named(family: Family, tmp_path: Path) -> No
 
 def test_of_a_file_each_module_takes_its_own_kinds(tmp_path: Path) -> None:
     file = tmp_path / "all.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [GOOD, METRIC, USAGE]}))
-    for family, given in ((STAGES, GOOD), (METRICS, METRIC), (USAGES, USAGE)):
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [GOOD, METRIC, USAGE, TRACE]}))
+    for family, given in ((STAGES, GOOD), (METRICS, METRIC), (USAGES, USAGE), (TRACES, TRACE)):
         assert program.read_objects(PROGRAM, family, str(file)) == [given]
 
 
-@pytest.mark.parametrize(("family", "given"), [(STAGES, GOOD), (METRICS, METRIC), (USAGES, USAGE)])
+@pytest.mark.parametrize(("family", "given"), [(STAGES, GOOD), (METRICS, METRIC), (USAGES, USAGE), (TRACES, TRACE)])
 def test_what_is_good_has_no_errors(family: Family, given: dict[str, Any]) -> None:
     assert [finding for finding in program.lint(PROGRAM, family, [given]) if finding.severity == "error"] == []
 
@@ -169,6 +181,22 @@ def test_what_is_wrong_with_a_metric_and_a_usage_is_found_where_it_is() -> None:
         (Key("ResourceUsage", "shop", "web"), "spec.usages[0].usage.cpu.expression")
     ]
     assert str(errors[0]).startswith("ResourceUsage shop/web spec.usages[0].usage.cpu.expression: ")
+
+
+def test_what_is_wrong_with_a_trace_is_found_where_it_is() -> None:
+    wrong = {**TRACE, "spec": {**TRACE["spec"], "traffic": [{"service": "web", "operation": "house", "rate": {"value": 5}}]}}
+    errors = [finding for finding in program.lint(PROGRAM, TRACES, [wrong]) if finding.severity == "error"]
+    assert [(finding.subject, finding.field) for finding in errors] == [(Key("WorkloadTrace", "shop", "web"), "spec.traffic[0].operation")]
+    assert str(errors[0]).startswith("WorkloadTrace shop/web spec.traffic[0].operation: ")
+
+
+def test_a_file_without_any_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "stage.json"
+    file.write_text(json.dumps(GOOD))
+    with pytest.raises(SimError) as caught:
+        program.read_objects(PROGRAM, TRACES, str(file))
+    assert caught.value.option == "paths"
+    assert f"{file} has no WorkloadTrace" in str(caught.value)
 
 
 @pytest.mark.parametrize("said", ["something else", '{"a": 1}', '[{"severity": "error"}]'])

@@ -16,10 +16,20 @@ import pytest
 from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
 from ansible_collections.kwok.sim.plugins.module_utils._kube.apply import AppliedObject
 from ansible_collections.kwok.sim.plugins.module_utils._simulation import reconcile
-from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import API_VERSION, METRICS, STAGES, USAGES, Key, key_of
+from ansible_collections.kwok.sim.plugins.module_utils._simulation.kinds import (
+    API_VERSION,
+    METRICS,
+    OWN_API_VERSION,
+    STAGES,
+    TRACES,
+    USAGES,
+    Key,
+    key_of,
+)
 
 KUBECONFIG = Path("/nonexistent/kubeconfig.yaml")
 POD, ALL = Key("ResourceUsage", "shop", "web"), Key("ClusterResourceUsage", "", "all")
+TRACE = Key("WorkloadTrace", "shop", "online-shop")
 
 
 class Answer:
@@ -69,6 +79,7 @@ class Cluster:
         done = []
         for unwanted in objects:
             key = key_of(unwanted)
+            assert unwanted["apiVersion"] == (OWN_API_VERSION if key.kind == TRACE.kind else API_VERSION)
             before = self.objects.get(key)
             done.append(AppliedObject(key.kind, key.name, key.namespace or None, before is not None, before, None))
             if before is not None and not dry_run:
@@ -91,7 +102,7 @@ class Cluster:
         class Resources:
             @staticmethod
             def get(*, api_version: str, kind: str) -> str:
-                assert api_version == API_VERSION
+                assert api_version == (OWN_API_VERSION if kind == TRACE.kind else API_VERSION)
                 return kind
 
         return Resources
@@ -138,7 +149,7 @@ def test_only_what_differs_is_sent_and_new_ones_first(cluster: Cluster) -> None:
 
 
 def test_a_dry_run_tells_the_same_and_sends_nothing(cluster: Cluster) -> None:
-    put(cluster, whole(ALL), whole(POD, by=USAGES.field_manager))
+    put(cluster, whole(ALL), whole(POD, by=USAGES.field_manager()))
     tried = reconcile.reconcile(KUBECONFIG, USAGES, [whole(ALL, 2)], purge=True, dry_run=True)
     assert cluster.sent == []
     done = reconcile.reconcile(KUBECONFIG, USAGES, [whole(ALL, 2)], purge=True)
@@ -157,6 +168,15 @@ def test_purging_takes_what_the_module_applied_of_all_kinds_and_nothing_else(clu
         ("ResourceUsage", "shop", "mine"),
     }
     assert set(cluster.objects) == {ALL, POD, Key("Metric", "", "mine")}
+
+
+def test_purging_leaves_what_is_another_owners(cluster: Cluster) -> None:
+    mine, others = TRACE._replace(name="mine"), TRACE._replace(name="others")
+    put(cluster, whole(mine, by="kwok.sim.kwok_trace.shop"), whole(others, by="kwok.sim.kwok_trace"))
+    done = reconcile.reconcile(KUBECONFIG, TRACES, [whole(TRACE)], purge=True, owner="shop")
+    assert [(each.name, each.changed) for each in done] == [("online-shop", True), ("mine", True)]
+    assert cluster.managers == {"kwok.sim.kwok_trace.shop"}
+    assert set(cluster.objects) == {TRACE, others}
 
 
 def test_a_namespace_that_is_not_there_is_named_with_what_should_be_in_it(cluster: Cluster) -> None:
@@ -211,4 +231,11 @@ def test_what_is_not_taken_in_time_is_told(cluster: Cluster) -> None:
         reconcile.wait_until_taken(KUBECONFIG, STAGES, stages, 0.02)
     assert caught.value.option == "wait_timeout"
     assert "has not taken 6 of 7 Stages within 0.02 s: Stage s1, Stage s2, Stage s3, Stage s4, Stage s5 and 1 more" in str(caught.value)
-    assert "--enable-crds=Stage" in str(caught.value)
+    assert "(--enable-crds=Stage)" in str(caught.value)
+
+
+def test_of_traces_it_is_told_that_they_need_somewhere_to_go(cluster: Cluster) -> None:
+    put(cluster, whole(TRACE))
+    with pytest.raises(SimError) as caught:
+        reconcile.wait_until_taken(KUBECONFIG, TRACES, [TRACE], 0.02)
+    assert "(--enable-crds=WorkloadTrace --tracing-endpoint)" in str(caught.value)

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the kwok.sim contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tool that runs integration targets several at a time, on a program that stands for ansible-test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[1] / "tools" / "integration.py"
+
+# Knows four targets; prints what it is run with, writes into a file as ansible-test does, and fails where the name says so. With MEETING
+# it waits for another that runs at the same time.
+ANSIBLE_TEST = f"""#!{sys.executable}
+import os, sys, time
+from pathlib import Path
+if "--list-targets" in sys.argv:
+    print("kwok_a", "kwok_fails", "kwok_z", "role_b", sep="\\n")
+    sys.exit()
+target = sys.argv[-1]
+junit = Path("tests/output/junit")
+junit.mkdir(parents=True, exist_ok=True)
+for name in (f"{{target}}-x-1.xml", "ansible-test-integration.xml"):
+    (junit / name).write_text(os.getcwd())
+print(target, *sys.argv[1:-1])
+if meeting := os.environ.get("MEETING"):
+    Path(meeting, target).touch()
+    ends = time.monotonic() + 30
+    while len(os.listdir(meeting)) < 2 and time.monotonic() < ends:
+        time.sleep(0.01)
+    sys.exit(len(os.listdir(meeting)) < 2)
+sys.exit(target == "kwok_fails")
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A repository with one file, and the program beside it."""
+    source, program = tmp_path / "source", tmp_path / "bin" / "ansible-test"
+    source.mkdir()
+    program.parent.mkdir()
+    program.write_text(ANSIBLE_TEST, encoding="utf-8")
+    program.chmod(0o755)
+    subprocess.run(["git", "init", "--quiet"], cwd=source, check=True)
+    (source / "file").write_text("text", encoding="utf-8")
+    return source
+
+
+def run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool."""
+    root = checkout.parent
+    places = ["--source", checkout, "--tree", root / "test/ansible_collections/kwok/sim", "--results", root / "results"]
+    path = f"{root / 'bin'}:{os.environ['PATH']}"
+    command = [sys.executable, str(TOOL), *map(str, places), *arguments]
+    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False, capture_output=True, text=True)
+
+
+def test_all_are_run_roles_first_each_lane_in_a_tree_of_its_own(checkout: Path) -> None:
+    done = run(checkout, "--lanes", "2", "role_b", "kwok_a", "kwok_z", "--", "-v")
+    assert done.returncode == 0, done.stderr
+    begun = [line.split()[1].rstrip(":") for line in done.stdout.splitlines() if line.endswith("of 3)")]
+    assert begun == ["role_b", "kwok_a", "kwok_z"]
+    assert "role_b integration --color no --python" in done.stdout
+    assert " -v\n" in done.stdout
+    written = {path.name: Path(path.read_text(encoding="utf-8")) for path in (checkout.parent / "results").iterdir()}
+    assert sorted(written) == ["kwok_a-x-1.xml", "kwok_z-x-1.xml", "role_b-x-1.xml"]
+    assert len(set(written.values())) == 2
+    assert all((tree / "file").read_text(encoding="utf-8") == "text" for tree in written.values())
+
+
+def test_lanes_work_at_the_same_time(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (checkout.parent / "meeting").mkdir()
+    monkeypatch.setenv("MEETING", str(checkout.parent / "meeting"))
+    done = run(checkout, "--lanes", "2", "kwok_a", "role_b")
+    assert done.returncode == 0, done.stdout
+
+
+def test_one_that_fails_does_not_keep_others_from_running(checkout: Path) -> None:
+    done = run(checkout, "--lanes", "1")
+    assert done.returncode == 1
+    assert [line.split()[0] for line in done.stdout.splitlines()[-4:]].count("FAILED") == 1
+    assert sum(" done after " in line for line in done.stdout.splitlines()) == 3
+
+
+def test_a_target_that_is_not_there_is_named(checkout: Path) -> None:
+    done = run(checkout, "kwok_a", "kwok_b")
+    assert done.returncode == 2
+    assert "no integration targets kwok_b; there are kwok_a, kwok_fails, kwok_z, role_b" in done.stderr
