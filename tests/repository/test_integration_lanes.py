@@ -15,8 +15,8 @@ import pytest
 
 TOOL = Path(__file__).parents[1] / "tools" / "integration.py"
 
-# Knows four targets; prints what it is run with, writes into a file as ansible-test does, and fails where the name says so. With MEETING
-# it waits for another that runs at the same time.
+# Knows four targets; prints what it is run with and where, and fails where the name says so, after what is ignored and what is rescued.
+# With MEETING it waits for another that runs at the same time.
 ANSIBLE_TEST = f"""#!{sys.executable}
 import os, sys, time
 from pathlib import Path
@@ -24,10 +24,6 @@ if "--list-targets" in sys.argv:
     print("kwok_a", "kwok_fails", "kwok_z", "role_b", sep="\\n")
     sys.exit()
 target = sys.argv[-1]
-junit = Path("tests/output/junit")
-junit.mkdir(parents=True, exist_ok=True)
-for name in (f"{{target}}-x-1.xml", "ansible-test-integration.xml"):
-    (junit / name).write_text(os.getcwd())
 print(target, *sys.argv[1:-1])
 if meeting := os.environ.get("MEETING"):
     Path(meeting, target).touch()
@@ -35,7 +31,11 @@ if meeting := os.environ.get("MEETING"):
     while len(os.listdir(meeting)) < 2 and time.monotonic() < ends:
         time.sleep(0.01)
     sys.exit(len(os.listdir(meeting)) < 2)
-sys.exit(target == "kwok_fails")
+print("in", os.getcwd())
+if target == "kwok_fails":
+    print("TASK [Try it] ***", "fatal: [h]: no", "...ignoring", "", "TASK [Refuse it] ***", "fatal: [h]: refused", "", sep="\\n")
+    print("TASK [Count] ***", "fatal: [h]: 2 of 3", "", "RUNNING HANDLER [Clean up] ***", "changed: [h]", "PLAY RECAP ***", sep="\\n")
+    sys.exit(1)
 """
 
 
@@ -68,10 +68,15 @@ def test_all_are_run_roles_first_each_lane_in_a_tree_of_its_own(checkout: Path) 
     assert begun == ["role_b", "kwok_a", "kwok_z"]
     assert "role_b integration --color no --python" in done.stdout
     assert " -v\n" in done.stdout
-    written = {path.name: Path(path.read_text(encoding="utf-8")) for path in (checkout.parent / "results").iterdir()}
-    assert sorted(written) == ["kwok_a-x-1.xml", "kwok_z-x-1.xml", "role_b-x-1.xml"]
-    assert len(set(written.values())) == 2
-    assert all((tree / "file").read_text(encoding="utf-8") == "text" for tree in written.values())
+    trees = {Path(line.removeprefix("in ")) for line in done.stdout.splitlines() if line.startswith("in ")}
+    assert len(trees) == 2
+    assert all((tree / "file").read_text(encoding="utf-8") == "text" for tree in trees)
+    assert sorted(path.name for path in (checkout.parent / "results").iterdir()) == [
+        "kwok_a.log",
+        "kwok_z.log",
+        "role_b.log",
+        "targets.tsv",
+    ]
 
 
 def test_lanes_work_at_the_same_time(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +91,14 @@ def test_one_that_fails_does_not_keep_others_from_running(checkout: Path) -> Non
     assert done.returncode == 1
     assert [line.split()[0] for line in done.stdout.splitlines()[-4:]].count("FAILED") == 1
     assert sum(" done after " in line for line in done.stdout.splitlines()) == 3
+
+
+def test_what_ended_a_target_is_told_again_at_the_end(checkout: Path) -> None:
+    done = run(checkout, "--lanes", "1", "kwok_fails", "kwok_z")
+    assert done.stdout.splitlines()[-5:-2] == ["--- kwok_fails failed in", "TASK [Count] ***", "fatal: [h]: 2 of 3"]
+    table = (checkout.parent / "results/targets.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t")[0::2] for line in table] == [["FAILED", "kwok_fails"], ["done", "kwok_z"]]
+    assert table[0].endswith("\tTASK [Count] *** fatal: [h]: 2 of 3")
 
 
 def test_a_target_that_is_not_there_is_named(checkout: Path) -> None:

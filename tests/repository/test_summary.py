@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 TOOL = Path(__file__).parents[1] / "tools/summary.py"
-RESCUED = '<testsuite><testcase name="a"/><testcase name="refused"><failure/></testcase></testsuite>'
+FAILED = '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>'
 
 
 def summary(directory: Path) -> tuple[int, list[str]]:
@@ -22,19 +22,22 @@ def summary(directory: Path) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("stage", "code", "last"), [("done", 0, "1 passed, 0 failed, 0 skipped"), ("FAILED", 1, "0 passed, 1 failed, 0 skipped")]
+    ("outcome", "code", "last"), [("done", 0, "1 passed, 0 failed, 0 skipped"), ("FAILED", 1, "0 passed, 1 failed, 0 skipped")]
 )
-def test_whether_a_target_failed_is_for_ansible_test_to_say(tmp_path: Path, stage: str, code: int, last: str) -> None:
+def test_a_target_is_a_test(tmp_path: Path, outcome: str, code: int, last: str) -> None:
     (tmp_path / "integration").mkdir()
-    (tmp_path / "integration/kwok_cluster-abc-1.xml").write_text(RESCUED)
-    (tmp_path / "stages.tsv").write_text(f"{stage}\t7\tansible-test integration\n")
+    (tmp_path / "integration/targets.tsv").write_text(f"{outcome}\t7\tkwok_cluster\tTASK [a] it is not\n")
+    (tmp_path / "stages.tsv").write_text(f"{outcome}\t7\tansible-test integration\n")
     found = summary(tmp_path)
     assert (found[0], found[1][-1]) == (code, last)
-    assert ("FAILED integration kwok_cluster" in found[1]) == (stage == "FAILED")
+    if code:
+        assert found[1][found[1].index("FAILED integration kwok_cluster") + 1] == "    TASK [a] it is not"
+    else:
+        assert not any(line.startswith("FAILED") for line in found[1])
 
 
 def test_a_failure_elsewhere_counts_whatever_the_stages_say(tmp_path: Path) -> None:
-    (tmp_path / "unit.xml").write_text(RESCUED)
+    (tmp_path / "unit.xml").write_text(FAILED)
     (tmp_path / "stages.tsv").write_text("done\t7\tansible-test integration\ndone\t1\tUnit tests\n")
     assert summary(tmp_path)[0] == 1
 
@@ -45,9 +48,3 @@ def test_why_a_test_failed_stands_below_its_name(tmp_path: Path) -> None:
     (tmp_path / "stages.tsv").write_text("FAILED\t7\tTests of the controller\n")
     said = summary(tmp_path)[1]
     assert said[said.index("FAILED controller t::a") + 1] == "    Hang: more than 1 s"
-
-
-def test_the_stage_is_called_what_the_makefile_calls_it() -> None:
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
-    assert "$(call stage,ansible-test integration)" in makefile
-    assert 'INTEGRATION = "ansible-test integration"' in TOOL.read_text(encoding="utf-8")

@@ -6,14 +6,15 @@
 
 Usage: ``integration.py [--lanes N] [--python VERSION] --source CHECKOUT --tree TREE --results DIRECTORY [TARGET ...] [-- OPTION ...]``.
 Each lane has a tree of its own (``copy_tree.py``), as ansible-test writes into it, and takes the next target when it has done one.
-Roles come first, as they take the longest. What a target prints is printed when it has ended; its JUnit files go into the directory
-of results. Options after ``--`` are for ansible-test. Exit code 1 if any target failed.
+Roles come first, as they take the longest. What a target prints goes into TARGET.log in the directory of results, and is printed when it
+has ended; targets.tsv there has a line for each that has: ``done`` or ``FAILED``, seconds, name, and the task it ended with. What the
+failed ones ended with is printed once more at the end. Options after ``--`` are for ansible-test. Exit code 1 if any target failed.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import re
 import subprocess
 import sys
 import threading
@@ -24,7 +25,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 FIRST = "role_"
-JUNIT = Path("tests/output/junit")
+TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$")
+FAILED = re.compile(r"^(?:fatal|failed): \[")
+IGNORED = "...ignoring"
+RECAP = "PLAY RECAP "
+LINES_OF_FAILURE = 40
+"""So many lines of the task that ended a target are printed once more."""
 
 
 class Done(NamedTuple):
@@ -34,11 +40,18 @@ class Done(NamedTuple):
         target: Its name.
         code: What ansible-test ended with.
         seconds: How long it took.
+        failure: Lines of the task that ended it, its heading first; none where it passed, the last ones where no task did.
     """
 
     target: str
     code: int
     seconds: float
+    failure: Sequence[str]
+
+    @property
+    def outcome(self) -> str:
+        """As the Makefile calls it."""
+        return "FAILED" if self.code else "done"
 
 
 def main() -> int:
@@ -67,7 +80,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--tree", type=Path, required=True, help="where ansible-test accepts a collection; other lanes have theirs beside it"
     )
-    parser.add_argument("--results", type=Path, required=True, help="for JUnit files")
+    parser.add_argument("--results", type=Path, required=True, help="where what they print and what became of them goes")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="which (default: all)")
     asked = sys.argv[1:]
     end = asked.index("--") if "--" in asked else len(asked)
@@ -94,6 +107,7 @@ def targets_of(tree: Path) -> list[str]:
 def run_all(lanes: Sequence[Path], waiting: deque[str], command: Sequence[str], results: Path) -> list[Done]:
     """Run the targets that wait, one at a time in each lane."""
     results.mkdir(parents=True, exist_ok=True)
+    (results / "targets.tsv").write_text("", encoding="utf-8")
     done: list[Done] = []
     count, printing = len(waiting), threading.Lock()
 
@@ -105,16 +119,20 @@ def run_all(lanes: Sequence[Path], waiting: deque[str], command: Sequence[str], 
                 return
             with printing:
                 print(f"--- {target}: begun ({count - len(waiting)} of {count})", flush=True)
-            began = time.monotonic()
-            ended = subprocess.run(
-                [*command, target], cwd=tree, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-            )
-            seconds = time.monotonic() - began
-            take_results(tree, results)
-            done.append(Done(target, ended.returncode, seconds))
+            began, log = time.monotonic(), results / f"{target}.log"
+            with log.open("wb") as output:
+                ended = subprocess.run(
+                    [*command, target], cwd=tree, check=False, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+                )
+            text = log.read_text(encoding="utf-8", errors="replace")
+            one = Done(target, ended.returncode, time.monotonic() - began, failure_in(text) if ended.returncode else ())
+            done.append(one)
             with printing:
-                sys.stdout.write(ended.stdout.decode("utf-8", "replace"))
-                print(f"--- {target}: {'done' if ended.returncode == 0 else 'FAILED'} after {seconds:.0f} s", flush=True)
+                sys.stdout.write(text)
+                print(f"--- {target}: {one.outcome} after {one.seconds:.0f} s", flush=True)
+                with (results / "targets.tsv").open("a", encoding="utf-8") as table:
+                    reason = " ".join(" ".join(one.failure).split())
+                    table.write(f"{one.outcome}\t{one.seconds:.0f}\t{target}\t{reason}\n")
 
     threads = [threading.Thread(target=work, args=(tree,)) for tree in lanes]
     for thread in threads:
@@ -124,17 +142,34 @@ def run_all(lanes: Sequence[Path], waiting: deque[str], command: Sequence[str], 
     return done
 
 
-def take_results(tree: Path, results: Path) -> None:
-    """Move the JUnit files of a target to the others; those of ansible-test itself tell of nothing that was tested."""
-    for path in (tree / JUNIT).glob("*.xml"):
-        if not path.name.startswith("ansible-test-"):
-            shutil.move(path, results / path.name)
+def failure_in(text: str) -> Sequence[str]:
+    """What ended a target, from all it printed. Failures that a task ignores or rescues came before: the last one is it."""
+    lines = text.splitlines()
+    heading, found = 0, -1
+    for number, line in enumerate(lines):
+        if line.startswith(RECAP):
+            break
+        if TASK.match(line):
+            heading = number
+        elif FAILED.match(line):
+            found = heading
+        elif line == IGNORED:
+            found = -1
+    if found < 0:
+        return lines[-LINES_OF_FAILURE:]
+    end = next(
+        (number for number in range(found + 1, len(lines)) if TASK.match(lines[number]) or lines[number].startswith(RECAP)), len(lines)
+    )
+    return [line for line in lines[found:end] if line][:LINES_OF_FAILURE]
 
 
 def report(done: Sequence[Done]) -> int:
-    """Print how long each took; 1 if any failed."""
+    """Print what the failed ones ended with, and how long each took; 1 if any failed."""
+    for each in done:
+        if each.code:
+            print("\n".join([f"--- {each.target} failed in", *each.failure]))
     for each in sorted(done, key=lambda each: -each.seconds):
-        print(f"{'done  ' if each.code == 0 else 'FAILED'} {each.seconds:6.0f} s  {each.target}")
+        print(f"{each.outcome:6} {each.seconds:6.0f} s  {each.target}")
     return int(any(each.code for each in done))
 
 

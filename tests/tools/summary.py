@@ -5,11 +5,8 @@
 """Print what ``make test`` found: each stage with its time, the tests that failed and why, and the counts as the last line.
 
 Usage: ``summary.py DIRECTORY``. Reads what the stages leave in the directory: ``stages.tsv`` (outcome, seconds, title), pytest's
-``*.xml``, ``sanity/*.xml`` with one file for each sanity test, and ``integration/*.xml`` with one file for each run of a target,
-which counts as one test. Exit code 1 if anything failed or nothing was tested.
-
-Ansible's JUnit callback takes a task that failed and was rescued, as a test of a refusal is, for a failure. Whether targets failed is
-for ansible-test to say: where its stage is done, none did.
+``*.xml``, ``sanity/*.xml`` with one file for each sanity test, and ``integration/targets.tsv`` (outcome, seconds, target, reason), where
+a target counts as one test. Exit code 1 if anything failed or nothing was tested.
 """
 
 from __future__ import annotations
@@ -21,27 +18,22 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 
-def outcome(elements: list[ET.Element]) -> str:
-    """``failed``, ``skipped`` or ``passed`` for test cases that count as one."""
-    if any(case.find("failure") is not None or case.find("error") is not None for case in elements):
+def outcome(case: ET.Element) -> str:
+    """``failed``, ``skipped`` or ``passed``."""
+    if case.find("failure") is not None or case.find("error") is not None:
         return "failed"
-    return "skipped" if all(case.find("skipped") is not None for case in elements) else "passed"
-
-
-INTEGRATION = "ansible-test integration"
-"""Title of the stage in the Makefile."""
+    return "passed" if case.find("skipped") is None else "skipped"
 
 
 MESSAGE_LENGTH = 400
 """Characters of why a test failed; what it printed stands above."""
 
 
-def reason(elements: list[ET.Element]) -> str:
-    """Why test cases that count as one failed, on one line; empty if none did or none says so."""
-    for case in elements:
-        for element in (case.find("failure"), case.find("error")):
-            if element is not None:
-                return " ".join((element.get("message") or element.text or "").split())[:MESSAGE_LENGTH]
+def reason(case: ET.Element) -> str:
+    """Why a test case failed, on one line; empty if it did not or does not say so."""
+    for element in (case.find("failure"), case.find("error")):
+        if element is not None:
+            return " ".join((element.get("message") or element.text or "").split())[:MESSAGE_LENGTH]
     return ""
 
 
@@ -61,25 +53,24 @@ class Result(NamedTuple):
     reason: str
 
 
-def results(directory: Path, *, rescued: bool) -> list[Result]:
-    """What was tested. ``rescued``: failures of integration tests were meant to be."""
+def results(directory: Path) -> list[Result]:
+    """What was tested."""
     found = []
     for path in sorted(directory.rglob("*.xml")):
-        cases = list(ET.parse(path).getroot().iter("testcase"))
         kind = path.stem if path.parent == directory else path.parent.name
-        if kind == "integration":
-            # The playbook of a target is called after it, with a random suffix.
-            how = outcome(cases)
-            found.append(Result(kind, path.stem.rsplit("-", 2)[0], "passed" if rescued and how == "failed" else how, reason(cases)))
-        else:
-            found += [Result(kind, f"{case.get('classname')}::{case.get('name')}", outcome([case]), reason([case])) for case in cases]
+        cases = ET.parse(path).getroot().iter("testcase")
+        found += [Result(kind, f"{case.get('classname')}::{case.get('name')}", outcome(case), reason(case)) for case in cases]
+    targets = directory / "integration/targets.tsv"
+    for line in targets.read_text(encoding="utf-8").splitlines() if targets.exists() else ():
+        how, _seconds, target, why = line.split("\t", 3)
+        found.append(Result("integration", target, "passed" if how == "done" else "failed", why[:MESSAGE_LENGTH]))
     return found
 
 
 def main(directory: Path) -> int:
     """Print the summary; returns the exit code."""
     stages = [line.split("\t") for line in (directory / "stages.tsv").read_text().splitlines()]
-    found = results(directory, rescued=any(stage[0] == "done" and stage[2] == INTEGRATION for stage in stages))
+    found = results(directory)
     for how, seconds, title in stages:
         print(f"{how:8} {seconds:>5} s  {title}")
     for kind in sorted({test.kind for test in found}):
