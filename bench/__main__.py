@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.request import ArtifactRequest
 from ansible_collections.kwok.sim.plugins.module_utils._artifacts.resolve import resolve
 
-from . import churn, fit, nodes, replicas, scrape, scrape_churn, side_by_side, sizes, tuning
+from . import churn, fit, nodes, overhead, replicas, scrape, scrape_churn, side_by_side, sizes, tuning
 from .cluster_start import COMPONENTS, Bench, as_json
 from .machine import this_machine
 from .players import CONTROLLER, GO_KWOK, LOOP
@@ -38,6 +38,7 @@ CHOICES = {
     "replicas": "kwok-controllers that share the nodes by Leases, and one of them killed",
     "churn": "pods made and deleted for a long time",
     "nodes": "kwok_nodes from nothing to Ready, and unchanged",
+    "overhead": "pods on a cluster as site.yml makes it, with Prometheus, Jaeger and tracing, and without",
     "scrape": "all nodes' metrics, beside the Go kwok; with --every: kwok-controller alone, while pods churn",
 }
 
@@ -79,6 +80,7 @@ def _run(work: Path, executables: dict[str, str], cache: Path, arguments: argpar
         "replicas": _replicas,
         "churn": _churn,
         "nodes": _nodes,
+        "overhead": _overhead,
         "scrape": _scrape_churn,
     }[arguments.what]
     return alone(work, executables, arguments, figures)
@@ -89,7 +91,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     described = "; ".join(f"{name}: {text}" for name, text in CHOICES.items())
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("what", nargs="?", choices=CHOICES, default="controller", help=described)
-    parser.add_argument("--rounds", type=int, help="runs of each, taking turns (default 1; nodes: 3)")
+    parser.add_argument("--rounds", type=int, help="runs of each, taking turns (default 1; nodes, overhead: 3)")
     parser.add_argument("--json", type=Path, help="where to write the figures (default .build/bench-NAME.json, scrape-churn with --every)")
     size = side_by_side.Size()
     parser.add_argument("--nodes", type=int, default=size.nodes, help=f"nodes created live (default {size.nodes})")
@@ -122,7 +124,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--churn", type=_checked(churn.parse_rate), default=10.0, metavar="RATE", help="scrape --every: as --rate (default 10)"
     )
     arguments = parser.parse_args(argv)
-    arguments.rounds = arguments.rounds or (3 if arguments.what == "nodes" else 1)
+    arguments.rounds = arguments.rounds or (3 if arguments.what in ("nodes", "overhead") else 1)
     arguments.minutes = arguments.minutes or (5.0 if arguments.what == "scrape" else 60.0)
     name = "scrape-churn" if arguments.what == "scrape" and arguments.every is not None else arguments.what
     arguments.json = arguments.json or Path(f".build/bench-{name}.json")
@@ -228,6 +230,20 @@ def _nodes(work: Path, executables: dict[str, str], arguments: argparse.Namespac
     figures["nodes"] = [{**asdict(timing), "median": timing.median, "met": timing.met} for timing in timings]
     print(f"\n{nodes.table(timings)}")
     return all(timing.met for timing in timings)
+
+
+def _overhead(work: Path, executables: dict[str, str], arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:
+    del executables  # The playbook gets its own.
+    found = overhead.run(work, arguments.nodes, arguments.pods, arguments.rounds, _say)
+    figures["overhead"] = {
+        "nodes": arguments.nodes,
+        "pods": arguments.pods,
+        "loads": {stack: [asdict(load) for load in loads] for stack, loads in found.items()},
+        "ratio": overhead.ratio(found),
+        "met": overhead.met(found),
+    }
+    print(f"\n{overhead.table(found)}")
+    return overhead.met(found)
 
 
 def _scrape(work: Path, executables: dict[str, str], cache: Path, arguments: argparse.Namespace, figures: dict[str, Any]) -> bool:

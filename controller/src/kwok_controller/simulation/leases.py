@@ -78,6 +78,9 @@ NOTE_ANNOTATION: Final = "kwok.x-k8s.io/checkpoint"
 COMPLAIN_S: Final = 10.0
 """At most one line in the log within this time about requests that fail."""
 
+REQUEST_TIMEOUT_S: Final = 10.0
+"""As a kubelet's for its heartbeats: its `nodeStatusUpdateFrequency`."""
+
 RELEASE_PARALLELISM: Final = 32
 
 _log = get_logger(__name__)
@@ -734,7 +737,10 @@ class LeaseKeeper:
 
 
 class ClusterLeases:
-    """The Leases of the nodes of a cluster."""
+    """The Leases of the nodes of a cluster.
+
+    A request that hangs is given up after `REQUEST_TIMEOUT_S`, so that it can be tried again long before the Lease has run out.
+    """
 
     def __init__(self, client: Client, identity: str, *, single_node: str = "", hooks: WatchHooks | None = None) -> None:
         """`identity`: whose Leases need not be told of. `single_node`: watch the Lease of this node only. `hooks`: told of restarts."""
@@ -746,16 +752,23 @@ class ClusterLeases:
 
     async def create(self, body: bytes) -> bytes:
         """POST."""
-        return await self._client.request("POST", self._collection, body=body, params=UNVALIDATED, verb="create", resource="leases")
+        return await self._client.request(
+            "POST", self._collection, body=body, params=UNVALIDATED, timeout=REQUEST_TIMEOUT_S, verb="create", resource="leases"
+        )
 
     async def update(self, name: str, body: bytes) -> bytes:
         """PUT."""
         path = LEASES.path(NAMESPACE, name)
-        return await self._client.request("PUT", path, body=body, params=UNVALIDATED, verb="update", resource="leases")
+        return await self._client.request(
+            "PUT", path, body=body, params=UNVALIDATED, timeout=REQUEST_TIMEOUT_S, verb="update", resource="leases"
+        )
 
     async def get(self, name: str) -> bytes:
         """GET."""
-        return await self._client.request("GET", LEASES.path(NAMESPACE, name), verb="get", resource="leases")
+        return await self._request("GET", LEASES.path(NAMESPACE, name), "get")
+
+    async def _request(self, method: str, path: str, verb: str, **options: Any) -> bytes:
+        return await self._client.request(method, path, timeout=REQUEST_TIMEOUT_S, verb=verb, resource="leases", **options)
 
     def watch(self) -> AsyncGenerator[WatchEvent, None]:
         """All that others hold, SYNCED, and every change of these. One that we take is told of as deleted, in the version that we wrote."""

@@ -11,21 +11,25 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from fake_clock import FakeClock, settle
 
-from kwok_controller.kube import errors
+from kwok_controller.kube import connection, errors
+from kwok_controller.kube.client import Client
 from kwok_controller.kube.watch import Change, WatchEvent
 from kwok_controller.simulation.leases import (
     HOLDER_LABEL,
     NOTE_ANNOTATION,
     RENEW_FRACTION,
+    REQUEST_TIMEOUT_S,
     TICK_S,
     URGENT_FRACTION,
     URGENT_PARALLELISM,
+    ClusterLeases,
     LeaseKeeper,
     Notes,
     label_of,
@@ -925,3 +929,35 @@ def test_what_was_known_when_a_lease_ran_out_is_known_again_when_nobody_else_has
         assert book.found == [("node", ""), ("node", "sums of node, the last")]
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda leases: leases.create(b"{}"), lambda leases: leases.update("n", b"{}"), lambda leases: leases.get("n")]
+)
+def test_a_request_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ask: Callable[[ClusterLeases], Any]) -> None:
+    assert DURATION - INTERVAL > REQUEST_TIMEOUT_S, "there is time for another one before it has run out"
+    monkeypatch.setattr("kwok_controller.simulation.leases.REQUEST_TIMEOUT_S", 0.2)
+
+    async def main() -> None:
+        async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        listening = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+        server = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_bytes(
+            orjson.dumps(
+                {
+                    "clusters": [{"name": "c", "cluster": {"server": server}}],
+                    "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
+                    "current-context": "c",
+                }
+            )
+        )
+        async with Client(connection.load(kubeconfig)) as client:
+            with pytest.raises(errors.Timeout):
+                await asyncio.wait_for(ask(ClusterLeases(client, "me")), 5)
+        listening.close()
+
+    asyncio.run(main())
