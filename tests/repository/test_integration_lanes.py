@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +54,14 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the tool."""
+    """Run the tool, with a home of its own."""
     root = checkout.parent
     places = ["--source", checkout, "--tree", root / "test/ansible_collections/kwok/sim", "--results", root / "results"]
     path = f"{root / 'bin'}:{os.environ['PATH']}"
     command = [sys.executable, str(TOOL), *map(str, places), *arguments]
-    return subprocess.run(command, env={**os.environ, "PATH": path}, check=False, capture_output=True, text=True)
+    return subprocess.run(
+        command, env={**os.environ, "PATH": path, "HOME": str(root / "home")}, check=False, capture_output=True, text=True
+    )
 
 
 def test_all_are_run_roles_first_each_lane_in_a_tree_of_its_own(checkout: Path) -> None:
@@ -105,3 +108,15 @@ def test_a_target_that_is_not_there_is_named(checkout: Path) -> None:
     done = run(checkout, "kwok_a", "kwok_b")
     assert done.returncode == 2
     assert "no integration targets kwok_b; there are kwok_a, kwok_fails, kwok_z, role_b" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")
+def test_the_key_of_ansible_test_is_there_before_several_make_it(checkout: Path) -> None:
+    key = checkout.parent / "home/.ansible/test/id_rsa"
+    for made in (None, key):
+        text = made and made.read_text(encoding="utf-8")
+        assert run(checkout, "kwok_a").returncode == 0
+        assert "PRIVATE KEY" in key.read_text(encoding="utf-8")
+        assert text in (None, key.read_text(encoding="utf-8"))
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert key.with_suffix(".pub").exists()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -60,6 +61,7 @@ def main() -> int:
     lanes = [lane_tree(arguments.tree, number) for number in range(arguments.lanes)]
     for tree in lanes:
         subprocess.run([sys.executable, Path(__file__).with_name("copy_tree.py"), arguments.source, tree], check=True)
+    make_key()
     known = targets_of(lanes[0])
     if unknown := set(arguments.targets) - set(known):
         print(f"There are no integration targets {', '.join(sorted(unknown))}; there are {', '.join(known)}.", file=sys.stderr)
@@ -95,6 +97,14 @@ def lane_tree(tree: Path, number: int) -> Path:
     """The tree of a lane; ``tree`` itself for the first one. It has to end in ansible_collections/NAMESPACE/NAME."""
     root, inside = tree.parents[2], tree.relative_to(tree.parents[2])
     return tree if number == 0 else root.with_name(f"{root.name}-{number + 1}") / inside
+
+
+def make_key() -> None:
+    """Make the key pair that ansible-test makes where there is none, which several that begin at once would all try."""
+    key = Path.home() / ".ansible/test/id_rsa"
+    if not key.exists() and shutil.which("ssh-keygen"):
+        key.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["ssh-keygen", "-m", "PEM", "-q", "-t", "rsa", "-N", "", "-f", key], check=True, stdin=subprocess.DEVNULL)
 
 
 def targets_of(tree: Path) -> list[str]:
