@@ -47,7 +47,7 @@ class Load:
 
     Attributes:
         pods_per_s: From the first one created until the last one runs.
-        cpu_ms_per_pod: Of each component, by name.
+        cpu_ms_per_pod: Of each component, by name, from the pod's creation until it has been deleted.
     """
 
     pods_per_s: float
