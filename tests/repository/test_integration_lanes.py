@@ -16,13 +16,13 @@ import pytest
 
 TOOL = Path(__file__).parents[1] / "tools" / "integration.py"
 
-# Knows four targets; prints what it is run with and where, and fails where the name says so, after what is ignored and what is rescued.
+# Knows six targets; prints what it is run with and where, and fails where the name says so, after what is ignored and what is rescued.
 # With MEETING it waits for another that runs at the same time.
 ANSIBLE_TEST = f"""#!{sys.executable}
 import os, sys, time
 from pathlib import Path
 if "--list-targets" in sys.argv:
-    print("kwok_a", "kwok_fails", "kwok_z", "role_b", sep="\\n")
+    print("kwok_a", "kwok_fails", "kwok_z", "role_b", "runtime_c", "runtime_d", sep="\\n")
     sys.exit()
 target = sys.argv[-1]
 print(target, *sys.argv[1:-1])
@@ -89,11 +89,18 @@ def test_lanes_work_at_the_same_time(checkout: Path, monkeypatch: pytest.MonkeyP
     assert done.returncode == 0, done.stdout
 
 
+def test_container_engines_take_turns(checkout: Path) -> None:
+    done = run(checkout, "--lanes", "3", "kwok_a", "runtime_c", "runtime_d")
+    assert done.returncode == 0, done.stdout
+    said = [line for line in done.stdout.splitlines() if line.startswith("--- runtime_")]
+    assert [line.split(":")[0][-1] for line in said] in (["c", "c", "d", "d"], ["d", "d", "c", "c"])
+
+
 def test_one_that_fails_does_not_keep_others_from_running(checkout: Path) -> None:
     done = run(checkout, "--lanes", "1")
     assert done.returncode == 1
-    assert [line.split()[0] for line in done.stdout.splitlines()[-4:]].count("FAILED") == 1
-    assert sum(" done after " in line for line in done.stdout.splitlines()) == 3
+    assert [line.split()[0] for line in done.stdout.splitlines()[-6:]].count("FAILED") == 1
+    assert sum(" done after " in line for line in done.stdout.splitlines()) == 5
 
 
 def test_what_ended_a_target_is_told_again_at_the_end(checkout: Path) -> None:
@@ -107,7 +114,7 @@ def test_what_ended_a_target_is_told_again_at_the_end(checkout: Path) -> None:
 def test_a_target_that_is_not_there_is_named(checkout: Path) -> None:
     done = run(checkout, "kwok_a", "kwok_b")
     assert done.returncode == 2
-    assert "no integration targets kwok_b; there are kwok_a, kwok_fails, kwok_z, role_b" in done.stderr
+    assert "no integration targets kwok_b; there are kwok_a, kwok_fails, kwok_z, role_b, runtime_c, runtime_d" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="no ssh-keygen")

@@ -26,6 +26,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 FIRST = "role_"
+ONE_AT_A_TIME = "runtime_"
+"""Of targets with this beginning: each has a container engine of its own, and all of these change the host's one packet filter."""
+
 TASK = re.compile(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$")
 FAILED = re.compile(r"^(?:fatal|failed): \[")
 IGNORED = "...ignoring"
@@ -119,30 +122,51 @@ def run_all(lanes: Sequence[Path], waiting: deque[str], command: Sequence[str], 
     results.mkdir(parents=True, exist_ok=True)
     (results / "targets.tsv").write_text("", encoding="utf-8")
     done: list[Done] = []
-    count, printing = len(waiting), threading.Lock()
+    count, printing, running = len(waiting), threading.Lock(), set[str]()
+    changed = threading.Condition()
+
+    def next_target() -> str | None:
+        """The next that can be run beside the others; None when all are."""
+        with changed:
+            while waiting:
+                busy = any(name.startswith(ONE_AT_A_TIME) for name in running)
+                found = next((name for name in waiting if not (busy and name.startswith(ONE_AT_A_TIME))), None)
+                if found is not None:
+                    waiting.remove(found)
+                    running.add(found)
+                    return found
+                changed.wait()
+            return None
+
+    def ended(target: str) -> None:
+        with changed:
+            running.discard(target)
+            changed.notify_all()
 
     def work(tree: Path) -> None:
-        while True:
+        while (target := next_target()) is not None:
             try:
-                target = waiting.popleft()
-            except IndexError:
-                return
-            with printing:
-                print(f"--- {target}: begun ({count - len(waiting)} of {count})", flush=True)
-            began, log = time.monotonic(), results / f"{target}.log"
-            with log.open("wb") as output:
-                ended = subprocess.run(
-                    [*command, target], cwd=tree, check=False, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
-                )
-            text = log.read_text(encoding="utf-8", errors="replace")
-            one = Done(target, ended.returncode, time.monotonic() - began, failure_in(text) if ended.returncode else ())
-            done.append(one)
-            with printing:
-                sys.stdout.write(text)
-                print(f"--- {target}: {one.outcome} after {one.seconds:.0f} s", flush=True)
-                with (results / "targets.tsv").open("a", encoding="utf-8") as table:
-                    reason = " ".join(" ".join(one.failure).split())
-                    table.write(f"{one.outcome}\t{one.seconds:.0f}\t{target}\t{reason}\n")
+                run_one(tree, target)
+            finally:
+                ended(target)
+
+    def run_one(tree: Path, target: str) -> None:
+        with printing:
+            print(f"--- {target}: begun ({count - len(waiting)} of {count})", flush=True)
+        began, log = time.monotonic(), results / f"{target}.log"
+        with log.open("wb") as output:
+            result = subprocess.run(
+                [*command, target], cwd=tree, check=False, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
+        text = log.read_text(encoding="utf-8", errors="replace")
+        one = Done(target, result.returncode, time.monotonic() - began, failure_in(text) if result.returncode else ())
+        done.append(one)
+        with printing:
+            sys.stdout.write(text)
+            print(f"--- {target}: {one.outcome} after {one.seconds:.0f} s", flush=True)
+            with (results / "targets.tsv").open("a", encoding="utf-8") as table:
+                reason = " ".join(" ".join(one.failure).split())
+                table.write(f"{one.outcome}\t{one.seconds:.0f}\t{target}\t{reason}\n")
 
     threads = [threading.Thread(target=work, args=(tree,)) for tree in lanes]
     for thread in threads:
