@@ -692,8 +692,9 @@ class LeaseKeeper:
                 self._await_expiry_or_take(record)
 
     def _forget(self, record: _Record) -> None:
-        """Keep nothing of a Lease that is neither there nor wanted."""
-        if not record.wanted and not record.version and record.state is _State.IDLE:
+        """Keep nothing of a Lease that is not wanted, and is not there, or held by us, as the deletion of that is told to nobody here."""
+        gone = not record.version or record.holder == self._identity
+        if not record.wanted and gone and record.state is _State.IDLE:
             self._records.pop(record.name, None)
 
     # What others are told.

@@ -738,6 +738,33 @@ def test_a_released_one_is_not_renewed() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("latency", [0.0, 1.0])
+def test_nothing_is_kept_of_nodes_that_are_gone(latency: float) -> None:
+    """As a cluster whose autoscaler makes and removes nodes for weeks; of the Leases that are ours the watch does not tell."""
+
+    async def scenario() -> None:
+        store = MemoryStore(FakeClock())
+        store._tell = lambda change, lease: None  # type: ignore[method-assign]
+        store.latency = latency
+        async with keeping(store) as mine:
+            for number in range(20):
+                mine.keeper.hold(f"node-{number}", "uid")
+            await store.clock.advance(INTERVAL)
+            assert mine.keeper.count() == 20
+            # With latency, some of them while they are being renewed.
+            for number in range(20):
+                mine.keeper.release(f"node-{number}")
+            await store.clock.advance(DURATION)
+            assert mine.keeper._records == {}
+            # Nobody has removed this one yet.
+            mine.keeper.hold("node-7", "another")
+            await store.clock.advance(5)
+            assert mine.keeper.held("node-7")
+            assert store.leases["node-7"]["metadata"]["ownerReferences"][0]["uid"] == "another"
+
+    asyncio.run(scenario())
+
+
 def test_released_while_the_request_is_on_its_way() -> None:
     async def scenario() -> None:
         store = MemoryStore(FakeClock())
