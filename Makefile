@@ -128,7 +128,7 @@ format: $(STAMPS)/dev ## Sort imports, apply safe fixes and format with ruff
 
 .PHONY: typecheck
 typecheck: $(STAMPS)/dev collection ## mypy
-	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/roles -name '*.py') \
+	$(call stage,mypy) mypy $(LINK)/noxfile.py $(LINK)/boards $(LINK)/plugins $(LINK)/tests $$(find $(wildcard $(LINK)/bench) $(LINK)/playbooks $(LINK)/roles -name '*.py') \
 		| sed 's#^$(LINK)/##'
 	$(call stage,mypy of the controller) cd controller && mypy src bench tests
 
@@ -200,6 +200,14 @@ integration: $(STAMPS)/dev test-tree system-packages ## Integration tests agains
 		--results $(RESULTS)/integration $(TARGETS) -- $(INTEGRATION_ARGS)
 
 ##@ More
+
+.PHONY: boards
+boards: $(STAMPS)/dev ## Write Grafana's boards from boards/ to the role
+	@python -m boards
+
+.PHONY: board-pictures
+board-pictures: $(STAMPS)/dev collection ## Draw the boards from a Prometheus: make board-pictures PROMETHEUS=http://127.0.0.1:24173
+	@PYTHONPATH=$(COLLECTIONS) python -m boards.pictures $(PROMETHEUS)
 
 .PHONY: bench
 bench: $(STAMPS)/dev collection ## Benchmarks: side by side with the Go kwok; BENCH_ARGS=--help lists others

@@ -52,11 +52,13 @@ options:
       - prometheus
       - promtool
       - jaeger
+      - grafana
   version:
     description:
       - The version, with or without its leading C(v).
       - The default is V(v1.36.3) for the executables of Kubernetes, V(v3.6.5) for those of etcd, V(v0.8.0) for the Go kwok, V(v0.9.0) for
-        C(metrics-server), V(v3.13.5) for C(prometheus) and C(promtool), and V(v1.65.0) for C(jaeger), which is C(jaeger-all-in-one).
+        C(metrics-server), V(v3.13.5) for C(prometheus) and C(promtool), V(v1.65.0) for C(jaeger), which is C(jaeger-all-in-one), and
+        V(v12.4.2) for C(grafana).
     type: str
   state:
     description:
@@ -78,6 +80,7 @@ options:
       - Where to look, in this order.
       - V(path) is skipped if O(path) is not given.
       - Without V(cache), the executable is fetched anew each time, and the cached one replaced.
+      - C(grafana) cannot be built from Go modules, so for it V(build) has nothing. What it was released with is around it in the cache.
     type: list
     elements: str
     choices:
@@ -95,7 +98,8 @@ options:
       - An HTTP URL that replaces the beginning of the release site's URLs. What follows must be laid out as there, checksums included.
       - For the executables of Kubernetes it replaces C(https://dl.k8s.io/release), for the others
         C(https://github.com/PROJECT/releases/download), where C(PROJECT) is C(etcd-io/etcd), C(kubernetes-sigs/kwok),
-        C(kubernetes-sigs/metrics-server), C(prometheus/prometheus) or C(jaegertracing/jaeger).
+        C(kubernetes-sigs/metrics-server), C(prometheus/prometheus) or C(jaegertracing/jaeger); for C(grafana) it replaces
+        C(https://dl.grafana.com/oss/release).
     type: str
   cache_dir:
     description:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cache of executables: ``NAME/VERSION/OS-ARCH/NAME`` below its root, with ``NAME.json`` beside it.
+"""The cache of executables: ``NAME/VERSION/OS-ARCH/NAME`` below its root, with ``NAME.json`` beside it. One that needs what was
+released with it is in there at its own place: ``NAME/VERSION/OS-ARCH/NAME/bin/NAME``.
 
 Files appear complete or not at all: they are made in a work directory beside their place, synced and renamed, under a
 lock of their own. Whatever an interrupted run has left is removed by the next one that takes the lock.
@@ -50,12 +51,21 @@ class Record:
 
 @dataclass(frozen=True)
 class Entry:
-    """The place of one executable in the cache; nothing need be there."""
+    """The place of one executable in the cache; nothing need be there.
+
+    Attributes:
+        root: Of the cache.
+        name: Of the executable.
+        version: Of it.
+        platform: That it runs on.
+        member: Where it is in a tree of its own; ``None``: it is a file alone.
+    """
 
     root: Path
     name: str
     version: str
     platform: Platform
+    member: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -63,9 +73,14 @@ class Entry:
         return self.root / self.name / self.version / str(self.platform)
 
     @property
+    def top(self) -> Path:
+        """The executable, or the tree that it is in."""
+        return self.directory / self.name
+
+    @property
     def path(self) -> Path:
         """The executable."""
-        return self.directory / self.name
+        return self.top / self.member if self.member else self.top
 
     @property
     def record_path(self) -> Path:
@@ -88,7 +103,7 @@ class Entry:
         if not os.path.lexists(self.path):
             raise SourceFailed("it is not in the cache", missing=True)
         try:
-            status = executable.check(self.path, self.platform)
+            status = executable.check(self.path, self.platform, scripts=self.member is not None)
         except NotExecutable as error:
             raise SourceFailed(f"{self.path} {error}") from None
         if status.st_uid not in (0, os.geteuid()):
@@ -121,7 +136,7 @@ class Entry:
             try:
                 yield
             finally:
-                if not os.path.lexists(self.path):
+                if not os.path.lexists(self.top):
                     self._prune()
 
     @contextmanager
@@ -140,29 +155,31 @@ class Entry:
         """
         fetched.path.chmod(0o755)
         record = Record(source, fetched.url, fetched.sha256, fetched.path.stat().st_size)
-        draft = fetched.path.with_name("record.json")
+        draft = (fetched.tree or fetched.path).with_name("record.json")
         draft.write_text(json.dumps(asdict(record), indent=2) + "\n", encoding="utf-8")
         _sync(fetched.path)
         _sync(draft)
         self.record_path.unlink(missing_ok=True)
-        if self.path.is_dir() and not self.path.is_symlink():
-            shutil.rmtree(self.path)
-        fetched.path.replace(self.path)
+        self._clear()
+        (fetched.tree or fetched.path).replace(self.top)
         draft.replace(self.record_path)
         _sync(self.directory)
         return record
 
     def remove(self) -> None:
         """Remove the executable and its record. Needs the lock, whose end removes the directories that become empty."""
-        if self.path.is_dir() and not self.path.is_symlink():
-            shutil.rmtree(self.path)
-        else:
-            self.path.unlink(missing_ok=True)
+        self._clear()
         self.record_path.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        if self.top.is_dir() and not self.top.is_symlink():
+            shutil.rmtree(self.top)
+        else:
+            self.top.unlink(missing_ok=True)
 
     def occupied(self) -> bool:
         """Whether there is anything to remove, damaged or not."""
-        return any(os.path.lexists(path) for path in (self.path, self.record_path, self.lock_path))
+        return any(os.path.lexists(path) for path in (self.top, self.record_path, self.lock_path))
 
     def _prune(self) -> None:
         """Remove the lock file and the directories that nothing is in."""

@@ -22,6 +22,7 @@ KWOK_VERSION = "v0.8.0"
 METRICS_SERVER_VERSION = "v0.9.0"
 PROMETHEUS_VERSION = "v3.13.5"
 JAEGER_VERSION = "v1.65.0"
+GRAFANA_VERSION = "v12.4.2"
 
 _VERSION = re.compile(r"v?(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z]+(?:[.-][0-9A-Za-z]+)*)?")
 _FOLDED_VERSION = re.compile(r"v0\.([1-9][0-9]*)([0-9]{2})\.(.+)")
@@ -85,6 +86,9 @@ class Release:
         platforms: What the project publishes.
         member: The executable in the archive; ``None``: the file is the executable.
         suffixes: Operating system to the archive's suffix, where it differs between them.
+        whole: The executable needs what the archive holds beside it: all of it is unpacked, without the directory that holds
+            everything, whose name differs between releases. ``member`` is below that directory, and may be a script.
+        checksum_alone: The checksum file is of this file alone, whatever name stands there: Grafana's has that which its build gave it.
     """
 
     prefix: str
@@ -93,6 +97,8 @@ class Release:
     platforms: frozenset[Platform]
     member: str | None = None
     suffixes: tuple[tuple[str, str], ...] = ()
+    whole: bool = False
+    checksum_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,12 +139,12 @@ class GoBuild:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One executable of the catalogue."""
+    """One executable of the catalogue. ``go_build``: ``None`` where there is no way to build it from modules alone."""
 
     name: str
     version: str
     release: Release
-    go_build: GoBuild
+    go_build: GoBuild | None
 
 
 def _platforms(*names: str) -> frozenset[Platform]:
@@ -276,6 +282,22 @@ _JAEGER = Artifact(
     ),
 )
 
+# Pages and plugins, which the server does not run without, are in the archive alone: no Go module has what they are made from.
+_GRAFANA = Artifact(
+    name="grafana",
+    version=GRAFANA_VERSION,
+    release=Release(
+        prefix="https://dl.grafana.com/oss/release",
+        path="grafana-{number}.{os}-{arch}.tar.gz",
+        checksum_path="grafana-{number}.{os}-{arch}.tar.gz.sha256",
+        platforms=_platforms("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64"),
+        member="bin/grafana",
+        whole=True,
+        checksum_alone=True,
+    ),
+    go_build=None,
+)
+
 CATALOGUE: dict[str, Artifact] = {
     artifact.name: artifact
     for artifact in (
@@ -290,6 +312,7 @@ CATALOGUE: dict[str, Artifact] = {
         _prometheus("prometheus"),
         _prometheus("promtool"),
         _JAEGER,
+        _GRAFANA,
     )
 }
 

@@ -10,12 +10,14 @@ Private to the collection C(kwok.sim): no stable interface.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import socket
 import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -46,10 +48,16 @@ class _NotThere(Exception):
     """The server says that there is no such file."""
 
 
-def find_digest(text: str, file_name: str) -> str | None:
-    """The SHA-256 that a checksum file gives for a file: the only word in it, or the first word of the file's line. Pure."""
+def find_digest(text: str, file_name: str, *, alone: bool = False) -> str | None:
+    """The SHA-256 that a checksum file gives for a file: the only word in it, or the first word of the file's line. Pure.
+
+    Args:
+        text: Of the checksum file.
+        file_name: Which file.
+        alone: It is of this file alone, so that its only line is meant, whatever name stands there.
+    """
     words = text.split()
-    if len(words) == 1 and _DIGEST.fullmatch(words[0]):
+    if (len(words) == 1 or (alone and len(words) == 2)) and _DIGEST.fullmatch(words[0]):
         return words[0].lower()
     for line in text.splitlines():
         fields = line.split()
@@ -91,17 +99,25 @@ def fetch(
         _retry(lambda: _transfer(url, target, digest, timeout, progress, wanted.options), sleep)
     except _NotThere:
         raise SourceFailed(f"{redact(checksum_url)} is published, but {redact(url)} is not", missing=True) from None
+    tree = work / wanted.artifact.name if wanted.artifact.release.whole else None
     if member is not None:
-        progress(f"unpacking {member}")
         archive, target = target, work / wanted.artifact.name
-        _extract(archive, url, member, target)
+        if tree is None:
+            progress(f"unpacking {member}")
+            _extract(archive, url, member, target)
+        else:
+            progress("unpacking all of it")
+            _extract_tree(archive, url, tree)
+            target = tree / member
+            if not target.is_file():
+                raise SourceFailed(f"{redact(url)} holds no {member}")
         archive.unlink()
     target.chmod(0o755)
     try:
-        executable.check(target, wanted.platform)
+        executable.check(target, wanted.platform, scripts=tree is not None)
     except NotExecutable as error:
         raise SourceFailed(f"what {redact(url)} holds {error}") from None
-    return Fetched(target, _hash(target) if member else digest, redact(url))
+    return Fetched(target, _hash(target) if member else digest, redact(url), tree)
 
 
 def _fetch_checksum(wanted: Wanted, url: str, checksum_url: str, timeout: float, sleep: Callable[[float], None]) -> str:
@@ -116,7 +132,7 @@ def _fetch_checksum(wanted: Wanted, url: str, checksum_url: str, timeout: float,
             remedy="Choose a version that has been released",
             missing=True,
         ) from None
-    digest = find_digest(text, url.rpartition("/")[2])
+    digest = find_digest(text, url.rpartition("/")[2], alone=wanted.artifact.release.checksum_alone)
     if digest is None:
         raise SourceFailed(f"{redact(checksum_url)} gives no SHA-256 for {url.rpartition('/')[2]}, so the download is refused")
     return digest
@@ -243,6 +259,47 @@ def _extract(archive: Path, url: str, member: str, target: Path) -> None:
         raise SourceFailed(f"{redact(url)} holds no {member}") from None
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
         raise SourceFailed(f"{redact(url)} cannot be unpacked: {error}") from None
+
+
+def _extract_tree(archive: Path, url: str, tree: Path) -> None:
+    """Unpack a tar archive to ``tree``, without the one directory that holds all of it. What would leave the tree is refused."""
+    try:
+        with tarfile.open(archive) as tar:
+            entries = [entry for entry in tar if (parts := _parts(entry.name)) and (len(parts) > 1 or not entry.isdir())]
+            if len({_parts(entry.name)[0] for entry in entries}) != 1:
+                raise SourceFailed(f"{redact(url)} does not hold one directory with everything in it")
+            require_space(tree.parent, sum(entry.size for entry in entries))
+            tree.mkdir()
+            for entry in entries:
+                _extract_entry(tar, entry, tree, url)
+    except (tarfile.TarError, EOFError, zlib.error, FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+        raise SourceFailed(f"{redact(url)} cannot be unpacked: {error}") from None
+
+
+def _extract_entry(tar: tarfile.TarFile, entry: tarfile.TarInfo, tree: Path, url: str) -> None:
+    parts = _parts(entry.name)[1:]
+    target = tree.joinpath(*parts)
+    # Owners, times and special bits are those of whoever unpacks; not every Python 3.11 has tarfile's own filter for that.
+    # Nor does anything go through a link that was unpacked before.
+    inside = parts and ".." not in parts and not entry.name.startswith("/") and target.parent.resolve().is_relative_to(tree.resolve())
+    if not inside or target.is_symlink():
+        raise SourceFailed(f"{redact(url)} holds {entry.name!r}, which is outside of its directory")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if entry.isdir():
+        target.mkdir(exist_ok=True)
+    elif entry.issym():
+        leads = os.path.normpath(target.parent / entry.linkname)
+        if entry.linkname.startswith("/") or not Path(leads).is_relative_to(tree):
+            raise SourceFailed(f"{redact(url)} holds the link {entry.name!r}, which leads out of its directory")
+        target.symlink_to(entry.linkname)
+    elif (file := tar.extractfile(entry)) is not None:
+        with file, target.open("wb") as made:
+            shutil.copyfileobj(file, made, _CHUNK)
+        target.chmod(0o755 if entry.mode & 0o111 else 0o644)
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in name.split("/") if part not in ("", ".")]
 
 
 def _copy(source: IO[bytes], size: int, target: Path) -> None:

@@ -54,7 +54,7 @@ def module_for(wanted: Wanted, go: Path, work: Path, environment: Mapping[str, s
     Raises:
         SourceFailed: The version does not exist, or the proxy cannot be asked.
     """
-    build = wanted.artifact.go_build
+    build = wanted.build
     version = wanted.module_version
     try:
         info = _query(["-json", f"{build.module}@{version}"], go, work, environment, deadline)
@@ -79,7 +79,7 @@ def _query(arguments: list[str], go: Path, work: Path, environment: Mapping[str,
 
 def _explain(wanted: Wanted, error: Failed, go: Path, work: Path, environment: Mapping[str, str], deadline: float) -> SourceFailed:
     """Tell a version that does not exist from a proxy that does not answer, by the list of versions."""
-    build = wanted.artifact.go_build
+    build = wanted.build
     if error.disk_full:
         return _full(wanted, error)
     try:
@@ -169,7 +169,7 @@ def fetch(
         SourceFailed: The version does not exist, there is no toolchain, or the build failed.
         OSError: The disk is full or cannot be written.
     """
-    build = wanted.artifact.go_build
+    build = wanted.build
     deadline = time.monotonic() + timeout
     require_space(work, _NEEDED)
     native = environment_for(Platform.host(), work, environment)

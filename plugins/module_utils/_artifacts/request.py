@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from .catalogue import Artifact, Version
+from .catalogue import Artifact, GoBuild, Version
 from .executable import Platform
 
 Source: TypeAlias = Literal["path", "cache", "download", "build"]
@@ -83,9 +83,20 @@ class Wanted:
     options: OptionNames
 
     @property
+    def build(self) -> GoBuild:
+        """How it is built.
+
+        Raises:
+            SourceFailed: It cannot be.
+        """
+        if self.artifact.go_build is None:
+            raise SourceFailed(f"{self.artifact.name} cannot be built from Go modules alone", missing=True)
+        return self.artifact.go_build
+
+    @property
     def module_version(self) -> str:
         """The version of the Go module that it is built from."""
-        return self.artifact.go_build.module_version(self.version)
+        return self.build.module_version(self.version)
 
     def __str__(self) -> str:
         return f"{self.artifact.name} {self.version} for {self.platform}"
@@ -158,11 +169,13 @@ class Fetched:
         path: The file.
         sha256: Its hexadecimal digest.
         url: What it was made from; never with credentials.
+        tree: The directory around it that goes into the cache with it; ``None``: the file alone does.
     """
 
     path: Path
     sha256: str
     url: str
+    tree: Path | None = None
 
 
 class SourceFailed(Exception):

@@ -114,7 +114,8 @@ def look_up(request: ArtifactRequest) -> tuple[Wanted, Entry]:
     wanted = Wanted(artifact, version, platform, options)
     if request.mirror is not None:
         check_mirror(wanted, request.mirror)
-    return wanted, Entry(root, artifact.name, str(version), platform)
+    member = artifact.release.member if artifact.release.whole else None
+    return wanted, Entry(root, artifact.name, str(version), platform, member)
 
 
 @dataclass(frozen=True)
@@ -252,7 +253,7 @@ class _Resolution:
 
     def _from_build(self) -> _Found:
         environment = os.environ if self._request.environment is None else self._request.environment
-        build = self._wanted.artifact.go_build
+        build = self._wanted.build
 
         def fetch(work: Path) -> Fetched:
             from . import gobuild

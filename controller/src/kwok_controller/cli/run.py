@@ -150,6 +150,7 @@ class Run:
         from kwok_controller.server.health import LoopWatchdog
         from kwok_controller.simulation.manager import Manager, seed_of
         from kwok_controller.telemetry.metrics import Metrics
+        from kwok_controller.telemetry.population_metrics import PopulationMetrics
 
         # A time stamp beside each counter would double what is scraped.
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -163,6 +164,8 @@ class Run:
             seed = seed_of(options)
             scrapes = self._scrapes(client, metrics, seed)
             store = scrapes.store if scrapes is not None else self._store()
+            if store is not None:
+                PopulationMetrics(metrics.registry, store)
             manager = Manager(
                 options,
                 client,

@@ -14,6 +14,7 @@ import orjson
 from kwok_controller.kube.watch import Key
 from kwok_controller.kubelet.addresses import Addresses, place_of
 from kwok_controller.kubelet.packing import Object, pack, text_of, unpack
+from kwok_controller.kubelet.population import PHASES, READY, ROOM, phase_of, ready_of, room_of
 from kwok_controller.simulation.observer import ObservedKind
 
 FRESH: Final = 2000
@@ -54,14 +55,32 @@ class _Pod(_Kept):
     Attributes:
         node: by name.
         containers: how many it has.
+        phase: of its status.
     """
 
-    __slots__ = ("containers", "node")
+    __slots__ = ("containers", "node", "phase")
 
-    def __init__(self, uid: str, text: bytes, node: str, containers: int) -> None:
+    def __init__(self, uid: str, text: bytes, node: str, containers: int, phase: str) -> None:
         super().__init__(uid, text)
         self.node = node
         self.containers = containers
+        self.phase = phase
+
+
+class _Own(_Kept):
+    """A node itself.
+
+    Attributes:
+        ready: see `population.ready_of`.
+        room: see `population.room_of`.
+    """
+
+    __slots__ = ("ready", "room")
+
+    def __init__(self, uid: str, text: bytes, ready: str, room: tuple[float, ...]) -> None:
+        super().__init__(uid, text)
+        self.ready = ready
+        self.room = room
 
 
 class _Node:
@@ -79,7 +98,7 @@ class _Node:
     __slots__ = ("asked", "decoded", "own", "pods", "started", "started_pods")
 
     def __init__(self) -> None:
-        self.own: _Kept | None = None
+        self.own: _Own | None = None
         self.pods: dict[Key, _Pod] = {}
         self.started = self.started_pods = 0
         self.asked = False
@@ -137,6 +156,7 @@ class Store:
         self._decoded_limit = decoded
         self._nodes: dict[str, _Node] = {}
         self._pods: dict[Key, _Pod] = {}
+        self._phases = dict.fromkeys(PHASES, 0)
         self._fresh: dict[_Kept, None] = {}
         # Nodes that have something decoded, those that were used last at the end; and how many objects that is in all.
         self._in_use: dict[str, None] = {}
@@ -231,6 +251,23 @@ class Store:
         pod = self._pods.get(key)
         return pod.text() if pod is not None else None
 
+    def ready(self) -> dict[str, int]:
+        """The nodes by what they say of being ready."""
+        counted = dict.fromkeys(READY, 0)
+        for node in self._nodes.values():
+            if node.own is not None:
+                counted[node.own.ready] += 1
+        return counted
+
+    def phases(self) -> dict[str, int]:
+        """The pods that are bound to nodes, by phase."""
+        return dict(self._phases)
+
+    def room(self) -> dict[str, float]:
+        """What pods can have of all nodes together, by resource."""
+        rooms = [node.own.room for node in self._nodes.values() if node.own is not None]
+        return {resource: sum(room[at] for room in rooms) for at, resource in enumerate(ROOM)}
+
     def started(self, node: str) -> int:
         """How many containers were started on a node: those of all pods that were seen there, as kwok v0.8.0 counts (pod_controller.go)."""
         there = self._nodes.get(node)
@@ -279,7 +316,7 @@ class Store:
             node = self._nodes[name] = _Node()
         if node.own is not None:
             self._fresh.pop(node.own, None)
-        node.own = _Kept(uid, text)
+        node.own = _Own(uid, text, ready_of(obj), room_of(obj))
         if node.decoded is not None and node.decoded.node is not None:
             node.decoded.node = None
             self._decoded -= 1
@@ -319,10 +356,12 @@ class Store:
             containers = len((obj.get("spec") or {}).get("containers") or ())
             node.started_pods += 1
             node.started += containers
-            kept = _Pod(uid, text, intern(name), containers)
+            kept = _Pod(uid, text, intern(name), containers, phase_of(obj))
         else:
             self._fresh.pop(known, None)
-            kept = _Pod(known.uid, text, known.node, known.containers)
+            self._phases[known.phase] -= 1
+            kept = _Pod(known.uid, text, known.node, known.containers, phase_of(obj))
+        self._phases[kept.phase] += 1
         self._pods[key] = node.pods[key] = kept
         self._outdate(node, key)
         self._freshen(kept)
@@ -334,6 +373,7 @@ class Store:
         if pod is None:
             return
         self._fresh.pop(pod, None)
+        self._phases[pod.phase] -= 1
         node = self._nodes[pod.node]
         del node.pods[key]
         self._outdate(node, key)

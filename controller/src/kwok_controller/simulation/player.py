@@ -161,7 +161,7 @@ class Player:
             job.playing = True
             try:
                 if self._tracing.on:
-                    with self._tracing.play(self._traced(job)):
+                    with self._tracing.play(self._traced(job)) as job.trace:
                         outcome = await self.play(job)
                 else:
                     outcome = await self.play(job)

@@ -241,7 +241,7 @@ class Controller:
         now = self._clock.monotonic()
         play = self._play_metrics(job.stage.name)
         if type(outcome) is Played:
-            play.done("played" if job.started else "unchanged", max(0.0, now - job.due))
+            play.done("played" if job.started else "unchanged", max(0.0, now - job.due), job.trace)
         if tracked.job is not job:
             # Forgotten, or given up, while it was played.
             if type(outcome) is not Played:

@@ -83,12 +83,13 @@ class Job(Item):
             has just started refuses what it allows a moment later.
         conflicts: attempts in a row that met a newer version.
         course: what led to it, until it is tried for the first time; None where nobody traces.
+        trace: the id of the trace of its last attempt; None where that is not kept.
     """
 
     # fmt: off
     __slots__ = (
         "_obj", "_packed", "conflicts", "controller", "course", "delay", "parked", "playing", "refusals", "retries", "stage", "started",
-        "step", "tracked",
+        "step", "trace", "tracked",
     )
     # fmt: on
 
@@ -110,6 +111,7 @@ class Job(Item):
         self.refusals = 0
         self.conflicts = 0
         self.course: Course | None = None
+        self.trace: str | None = None
 
     @property
     def obj(self) -> Object:

@@ -62,14 +62,17 @@ class PlayMetrics:
 
     __slots__ = ("_observe", "_plays")
 
-    def __init__(self, plays: dict[PlayResult, Callable[[], None]], observe: Callable[[float], None]) -> None:
+    def __init__(self, plays: dict[PlayResult, Callable[[], None]], observe: Callable[..., None]) -> None:
         self._plays = plays
         self._observe = observe
 
-    def done(self, result: PlayResult, seconds: float) -> None:
-        """Count a play that has ended, `seconds` after it was due."""
+    def done(self, result: PlayResult, seconds: float, trace: str | None = None) -> None:
+        """Count a play that has ended, `seconds` after it was due. `trace`: the id of its trace, which OpenMetrics shows as an exemplar."""
         self._plays[result]()
-        self._observe(seconds)
+        if trace is None:
+            self._observe(seconds)
+        else:
+            self._observe(seconds, {"trace_id": trace})
 
     def count(self, result: PlayResult) -> None:
         """Count a play that has no latency of its own: it was dropped, or goes back into the queue."""

@@ -103,8 +103,8 @@ class Tracing(Protocol):
 
     on: bool
 
-    def play(self, play: Play) -> AbstractContextManager[object]:
-        """A span around a play, with what led to it before it; requests sent within it belong to it."""
+    def play(self, play: Play) -> AbstractContextManager[str | None]:
+        """A span around a play, with what led to it before it; requests within it are its own. Gives the trace's id if that is kept."""
 
     def request(self, method: str, path: str) -> RequestSpan | None:
         """A span of a request that is about to be sent, if it is traced; `path` has no query."""
@@ -118,7 +118,7 @@ class NoTracing:
 
     on = False
 
-    def play(self, play: Play) -> AbstractContextManager[object]:
+    def play(self, play: Play) -> AbstractContextManager[str | None]:
         """Nothing."""
         return _NOTHING
 
@@ -168,7 +168,7 @@ class OtlpTracing:
         self._tracer = provider.get_tracer(SERVICE_NAME, __version__)
         self._trace = trace
 
-    def play(self, play: Play) -> AbstractContextManager[object]:
+    def play(self, play: Play) -> AbstractContextManager[str | None]:
         """A span around a play, with what led to it before it; requests sent within it belong to it."""
         return self._kept(play) if self._keeps() else _LeftOut()
 
@@ -176,7 +176,7 @@ class OtlpTracing:
         return random.random() < self._rate
 
     @contextmanager
-    def _kept(self, play: Play) -> Iterator[None]:
+    def _kept(self, play: Play) -> Iterator[str]:
         begin = self._led(play)
         attributes: dict[str, str | float] = {
             "kwok.stage": play.stage,
@@ -188,8 +188,8 @@ class OtlpTracing:
         if play.course is not None:
             attributes["kwok.delay_seconds"] = max(0.0, play.due - play.course.ended)
             attributes["kwok.late_seconds"] = max(0.0, play.now - play.due)
-        with self._tracer.start_as_current_span(f"play {play.stage}", context=begin, attributes=attributes):
-            yield
+        with self._tracer.start_as_current_span(f"play {play.stage}", context=begin, attributes=attributes) as span:
+            yield f"{span.get_span_context().trace_id:032x}"
 
     def _led(self, play: Play) -> Context | None:
         """Spans of what led to a play: the context that it goes on from."""

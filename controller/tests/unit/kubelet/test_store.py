@@ -186,3 +186,31 @@ def test_what_is_nested_too_deep_is_as_if_it_were_not_there() -> None:
     store = filled()
     put(store, {**pod("p0-0", "n0", version="2"), "deep": deep})
     assert names(store, "n0") == ["p0-1"]
+
+
+def test_nodes_and_pods_are_counted_by_how_they_are() -> None:
+    store = filled(2)
+    assert (store.ready(), store.phases()["Running"]) == ({"True": 0, "False": 0, "Unknown": 2}, 4)
+    ready = node("n0")
+    ready["status"]["conditions"] = [{"type": "MemoryPressure", "status": "False"}, {"type": "Ready", "status": "True"}]
+    put(store, ready)
+    put(store, pod("p0-0", "n0", version="2", phase="Succeeded"))
+    put(store, pod("p0-1", "n0", version="2", phase="Dreaming"))
+    assert store.ready() == {"True": 1, "False": 0, "Unknown": 1}
+    assert store.phases() == {"Pending": 0, "Running": 2, "Succeeded": 1, "Failed": 0, "Unknown": 1}
+    store.vanished("Pod", ("default", "p0-0"))
+    put(store, pod("p0-1", "n0", uid="another", phase="Pending"))
+    store.vanished("Node", ("", "n1"))
+    assert store.ready() == {"True": 1, "False": 0, "Unknown": 0}
+    assert store.phases() == {"Pending": 1, "Running": 2, "Succeeded": 0, "Failed": 0, "Unknown": 0}
+
+
+def test_the_room_for_pods_is_what_is_allocatable_or_else_the_capacity() -> None:
+    store = filled(2, 0)
+    assert store.room() == {"cpu": 8.0, "memory": 2 * 2**30, "pods": 60.0}
+    less = node("n0")
+    less["status"]["allocatable"] = {"cpu": "3500m", "memory": "wrong"}
+    put(store, less)
+    assert store.room() == {"cpu": 7.5, "memory": 2**30, "pods": 30.0}
+    store.vanished("Node", ("", "n1"))
+    assert store.room() == {"cpu": 3.5, "memory": 0.0, "pods": 0.0}

@@ -249,6 +249,7 @@ class Engine:
         tracing: Tracing = NO_TRACING,
     ) -> None:
         self.clock = FakeClock()
+        self.metrics = Metrics(process=False)
         self.api = MemoryApi()
         self.events = Events()
         self.reports: list[tuple[str, StageError]] = []
@@ -277,7 +278,7 @@ class Engine:
             seed=seed,
             lister=lambda fields: self.api.list(resource),
             report=self._report,
-            metrics=Metrics(process=False),
+            metrics=self.metrics,
             traced=tracing.on,
         )
         self.api.listeners.append(self._take)

@@ -421,12 +421,13 @@ class Plays:
 
     on = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, kept: bool = True) -> None:
+        self.kept = kept
         self.seen: list[Play] = []
 
-    def play(self, play: Play) -> AbstractContextManager[object]:
+    def play(self, play: Play) -> AbstractContextManager[str | None]:
         self.seen.append(play)
-        return nullcontext()
+        return nullcontext(f"trace-{len(self.seen)}" if self.kept else None)
 
     def request(self, method: str, path: str) -> None:
         return None
@@ -465,5 +466,21 @@ def test_where_nobody_traces_nothing_is_noted() -> None:
         job = engine.controller.objects["default", "w"].job
         assert job is not None
         assert job.course is None
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_play_whose_trace_is_kept_leaves_an_exemplar(kept: bool) -> None:
+    async def scenario() -> None:
+        engine = Engine([stage("ready", status("phase: Ready"), when={".status.phase": None})], tracing=Plays(kept=kept))
+        async with engine.running():
+            engine.widget()
+            await settle()
+        families = {family.name: family for family in engine.metrics.registry.collect()}
+        samples = families["kwok_controller_stage_latency_seconds"].samples
+        assert [sample.value for sample in samples if sample.name.endswith("_count")] == [1]
+        exemplars = [sample.exemplar.labels for sample in samples if sample.exemplar]
+        assert exemplars == ([{"trace_id": "trace-1"}] if kept else [])
 
     run(scenario)

@@ -97,6 +97,19 @@ def test_the_exposition_is_what_the_scraper_prefers() -> None:
     assert any(family.name == "kwok_controller_stage_plays" for family in parse_text(body.decode()))
 
 
+def test_traces_of_plays_are_exemplars_in_openmetrics_alone() -> None:
+    metrics = Metrics(process=False)
+    play = metrics.play("v1", "Pod", "pod-ready")
+    play.done("played", 0.02, "0af7651916cd43dd8448eb211c80319c")
+    play.done("played", 7.0)
+    body, _ = metrics.exposition("application/openmetrics-text;version=1.0.0")
+    shown = [line for line in body.decode().splitlines() if "#" in line and not line.startswith("#")]
+    assert len(shown) == 1
+    assert 'le="0.025"' in shown[0]
+    assert '# {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.02' in shown[0]
+    assert b"trace_id" not in metrics.exposition("text/plain")[0]
+
+
 def test_failed_evaluations_are_counted_by_object_within_a_bound() -> None:
     metrics = Metrics(process=False)
     metrics.evaluation_failed("Metric", "", "resource", 3)

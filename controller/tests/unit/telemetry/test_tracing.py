@@ -26,7 +26,7 @@ def receiver() -> Iterator[Receiver]:
 def test_a_play_and_its_requests_are_one_trace(receiver: Receiver) -> None:
     async def main() -> dict[str, str]:
         tracing = start_tracing(f"127.0.0.1:{receiver.port}", 1_000_000, instance="host_1")
-        with tracing.play(WEB):
+        with tracing.play(WEB) as trace:
             span = tracing.request("PATCH", "/api/v1/namespaces/default/pods/web-1/status")
             assert span is not None
             headers = dict(span.headers)
@@ -35,6 +35,8 @@ def test_a_play_and_its_requests_are_one_trace(receiver: Receiver) -> None:
             assert failed is not None
             failed.end("Timeout")
         await tracing.close()
+        assert trace is not None
+        assert trace in headers["traceparent"]
         return headers
 
     headers = asyncio.run(main())
@@ -83,7 +85,8 @@ def test_what_led_to_a_play_goes_before_it(receiver: Receiver) -> None:
 def test_a_rate_of_zero_sends_nothing_and_leaves_the_apiserver_to_itself(receiver: Receiver) -> None:
     async def main() -> None:
         tracing = start_tracing(f"127.0.0.1:{receiver.port}", 0, instance="host_1")
-        with tracing.play(WEB._replace(course=Course(0.0, 0.0, 0.0))):
+        with tracing.play(WEB._replace(course=Course(0.0, 0.0, 0.0))) as trace:
+            assert trace is None
             assert tracing.request("GET", "/api/v1/nodes") is None
         assert tracing.request("GET", "/api/v1/nodes") is None
         await tracing.close()

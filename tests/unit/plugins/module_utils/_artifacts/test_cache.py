@@ -208,3 +208,21 @@ def test_waiting_is_told(tmp_path: Path) -> None:
         assert not done.is_set()
     thread.join(5)
     assert done.is_set()
+
+
+def test_a_tree_is_stored_replaced_and_removed_as_one(tmp_path: Path) -> None:
+    entry = Entry(tmp_path, "grafana", "v12.4.2", Platform.host(), "bin/grafana")
+    for body in (b"#!/bin/sh\n", b"#!/bin/sh\n# another\n"):
+        with entry.locked(), entry.work_directory() as work:
+            tree = work / "grafana"
+            (tree / "bin").mkdir(parents=True)
+            (tree / "bin/grafana").write_bytes(body)
+            (tree / f"of-{len(body)}").touch()
+            entry.store(Fetched(tree / "bin/grafana", hashlib.sha256(body).hexdigest(), "https://example.com/", tree), "download")
+        assert entry.path == tmp_path / f"grafana/v12.4.2/{Platform.host()}/grafana/bin/grafana"
+        assert entry.path.read_bytes() == body
+        assert entry.read().size == len(body)
+        assert sorted(item.name for item in entry.top.iterdir()) == ["bin", f"of-{len(body)}"]
+    with entry.locked():
+        entry.remove()
+    assert list(tmp_path.iterdir()) == []

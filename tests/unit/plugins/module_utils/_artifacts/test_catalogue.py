@@ -143,13 +143,13 @@ def test_a_platform_without_releases() -> None:
 
 def test_build_flags_and_staging_version_follow_the_version() -> None:
     version = catalogue.parse_version("1.34.4-rc.0")
-    build = catalogue.find("kube-scheduler").go_build
+    build = wanted("kube-scheduler").build
     assert version.format(build.staging_version) == "v0.34.4-rc.0"
     flags = version.format(build.ldflags).split(" -X ")
     assert flags[0] == "-s -w"
     assert "k8s.io/component-base/version.gitVersion=v1.34.4-rc.0" in flags
     assert "k8s.io/client-go/pkg/version.gitMinor=34" in flags
-    assert catalogue.find("etcd").go_build.staging_prefix is None
+    assert wanted("etcd").build.staging_prefix is None
 
 
 @pytest.mark.parametrize(
@@ -164,12 +164,12 @@ def test_build_flags_and_staging_version_follow_the_version() -> None:
 )
 def test_a_release_and_its_version_in_the_module_proxy(name: str, release: str, module: str) -> None:
     assert wanted(name, release).module_version == module
-    assert catalogue.find(name).go_build.release_version(module) == release
+    assert wanted(name).build.release_version(module) == release
 
 
 @pytest.mark.parametrize("module", ["v0.55.1", "v1.8.2", "v2.5.0+incompatible", "v0.0.0"])
 def test_versions_of_prometheus_module_that_are_no_release_of_its_numbering(module: str) -> None:
-    assert catalogue.find("prometheus").go_build.release_version(module) is None
+    assert wanted("prometheus").build.release_version(module) is None
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,11 @@ def test_versions_of_prometheus_module_that_are_no_release_of_its_numbering(modu
     ],
 )
 def test_what_is_built_says_its_release(name: str, flag: str) -> None:
-    assert wanted(name).version.format(catalogue.find(name).go_build.ldflags) == f"-s -w -X {flag}"
+    assert wanted(name).version.format(wanted(name).build.ldflags) == f"-s -w -X {flag}"
+
+
+def test_grafana_is_in_no_module() -> None:
+    with pytest.raises(SourceFailed) as caught:
+        _ = wanted("grafana").module_version
+    assert caught.value.missing
+    assert "grafana cannot be built" in caught.value.reason

@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import socket
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,3 +186,55 @@ def test_archive_that_is_none(site: Any, fetch: Any, platform: str) -> None:
     site.files[path].body = b"no archive"
     site.files["/v3.6.5/SHA256SUMS"].body = f"{hashlib.sha256(b'no archive').hexdigest()} *{path.rpartition('/')[2]}\n".encode()
     assert "cannot be unpacked" in failure(fetch, name="etcd", platform=Platform(*platform.split("-"))).reason
+
+
+GRAFANA = f"/grafana-12.4.2.{Platform.host()}.tar.gz"
+
+
+def publish_grafana(site: Any, members: dict[str, bytes | str], checksum: str = "{digest}", top: str = "grafana-12.4.2/") -> None:
+    """Publish an archive as Grafana's releases are; a text among the members is where a link leads."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, body in members.items():
+            entry = tarfile.TarInfo(f"{top}{name}")
+            entry.mode, entry.uid, entry.gid = 0o777, 4711, 4711
+            if isinstance(body, str):
+                entry.type, entry.linkname = tarfile.SYMTYPE, body
+                tar.addfile(entry)
+            else:
+                entry.size = len(body)
+                tar.addfile(entry, io.BytesIO(body))
+    site.publish(GRAFANA, buffer.getvalue(), checksum=None)
+    site.publish(f"{GRAFANA}.sha256", checksum.format(digest=hashlib.sha256(buffer.getvalue()).hexdigest()).encode(), checksum=None)
+
+
+@pytest.mark.parametrize("checksum", ["{digest}", "{digest}  dist/grafana_12.4.2_4711_linux_amd64.tar.gz\n"])
+@pytest.mark.parametrize("top", ["grafana-12.4.2/", "./grafana-v12.4.2/"])
+def test_a_whole_archive(site: Any, fetch: Any, elf: Callable[..., bytes], checksum: str, top: str, tmp_path: Path) -> None:
+    members: dict[str, bytes | str] = {"bin/grafana": elf(), "conf/defaults.ini": b"x", "public/now/here": b"y", "public/there": "now"}
+    publish_grafana(site, members, checksum, top)
+    fetched = fetch("grafana")
+    assert fetched.tree == tmp_path / "grafana"
+    assert fetched.path == fetched.tree / "bin/grafana"
+    assert fetched.sha256 == hashlib.sha256(elf()).hexdigest()
+    assert (fetched.tree / "public/there/here").read_bytes() == b"y"
+    assert {path.stat().st_uid for path in fetched.tree.rglob("*")} == {os.geteuid()}
+    assert fetched.path.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["grafana"]
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({"conf/defaults.ini": b"x"}, "holds no bin/grafana"),
+        ({"bin/grafana": b"#!/bin/sh", "../../outside": b"x"}, "which is outside of its directory"),
+        ({"bin/grafana": b"#!/bin/sh", "up": "../.."}, "which leads out of its directory"),
+        ({"bin/grafana": b"#!/bin/sh", "up": "/etc"}, "which leads out of its directory"),
+        ({"bin/grafana": b"#!/bin/sh", "bin/grafana/x": b"x"}, "cannot be unpacked"),
+        ({}, "does not hold one directory"),
+    ],
+)
+def test_a_whole_archive_that_is_wrong(site: Any, fetch: Any, members: dict[str, bytes | str], told: str, tmp_path: Path) -> None:
+    publish_grafana(site, members)
+    assert told in failure(fetch, name="grafana").reason
+    assert not (tmp_path.parent / "outside").exists()
