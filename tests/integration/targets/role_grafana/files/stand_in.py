@@ -147,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
         header = self.headers.get("Authorization", "")
         if not header:
             return "" if self._configuration.get("auth.anonymous", "enabled") == "true" else None
-        name, _, password = base64.b64decode(header.removeprefix("Basic ")).decode().partition(":")
+        name, password = base64.b64decode(header.removeprefix("Basic ")).decode().split(":", 1)
         return name if [name, password] == json.loads(self._configuration.account.read_text(encoding="utf-8")) else None
 
     def _pass_on(self, uid: str, path: str) -> None:

@@ -187,6 +187,6 @@ def test_what_is_built_says_its_release(name: str, flag: str) -> None:
 
 def test_grafana_is_in_no_module() -> None:
     with pytest.raises(SourceFailed) as caught:
-        _ = wanted("grafana").module_version
+        str(wanted("grafana").module_version)
     assert caught.value.missing
     assert "grafana cannot be built" in caught.value.reason
