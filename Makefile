@@ -23,7 +23,7 @@ INTEGRATION_ARGS ?=
 LANES ?= 3
 BENCH_ARGS ?=
 NOX_ARGS ?=
-SYSTEM_PACKAGES ?= iproute2 openssh-server shellcheck
+SYSTEM_PACKAGES ?= aardvark-dns docker.io iproute2 iptables netavark openssh-server podman runc shellcheck
 
 ROOT := $(CURDIR)
 BUILD := .build

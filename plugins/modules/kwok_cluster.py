@@ -49,10 +49,23 @@ options:
   runtime:
     description:
       - What runs the components. V(binary) runs them as processes of the user under C(supervisor), which restarts what dies.
+      - V(docker) and V(podman) run each in a container of an image that is made of its executable alone, or of one of O(images), in a
+        network of the cluster's own.
+        What it listens on is published on O(bind_address), under the same port. They need the Python package of the same name, and
+        programs that are linked statically, as those of the cache, a release or a build are.
+      - V(auto) takes the first of V(docker), V(podman) and V(binary) that works for a new cluster, and says in RV(changes) why those
+        before it do not; an existing cluster keeps what it has.
       - Cannot change in place.
     type: str
-    choices: [binary]
+    choices: [binary, docker, podman, auto]
     default: binary
+  runtime_endpoint:
+    description:
+      - Where V(docker) or V(podman) is reached, a socket of this host, as V(unix:///run/user/1000/docker.sock).
+      - If omitted, an existing cluster keeps what it has. For a new one it is E(DOCKER_HOST) or E(CONTAINER_HOST), docker's current
+        context, the user's own socket, or that of the host.
+      - Cannot change in place.
+    type: str
   kube_version:
     description:
       - Version of Kubernetes, V(v1.25.0) or newer.
@@ -142,6 +155,7 @@ options:
         description:
           - C(HOST:PORT) of the receiver.
           - If empty, a free port on loopback is chosen once and kept, at which the role P(kwok.sim.jaeger#role) has Jaeger listen.
+          - Containers do not reach loopback. For these, an address that they reach must be given, or the name of a component.
         type: str
         default: ""
       sampling_rate_per_million:
@@ -227,6 +241,13 @@ options:
     description:
       - Executables of the user's own, from C(etcd), C(etcdctl), C(kube-apiserver), C(kube-controller-manager), C(kube-scheduler) or
         C(kubectl) to a path. One that changes on disk restarts its component.
+    type: dict
+    default: {}
+  images:
+    description:
+      - Images for containers in the place of executables, from C(etcd), C(kube-apiserver), C(kube-controller-manager) or C(kube-scheduler)
+        to a reference, such as V(registry.k8s.io/kube-apiserver:v1.36.3). One that is not there is got from its registry.
+      - It must hold a program of the component's name on its E(PATH), of the version that O(kube_version) or O(etcd_version) says.
     type: dict
     default: {}
   artifact_sources:
@@ -382,7 +403,7 @@ cluster:
           returned: always
           sample: running
         pid:
-          description: Process id, while it runs as a process.
+          description: Process id, while it runs; in a container, that of its first process.
           type: int
           returned: always
           sample: 4711
@@ -391,7 +412,7 @@ cluster:
           type: str
           returned: always
         executable:
-          description: Path of its program, where it runs as a process.
+          description: Path of its program, also where an image was made of it.
           type: str
           returned: always
           sample: /home/me/.cache/kwok-sim/artifacts/kube-apiserver/v1.36.3/linux-amd64/kube-apiserver
@@ -402,7 +423,7 @@ cluster:
           sample:
             https: 32764
         log_path:
-          description: Where its output goes.
+          description: Where its output goes; in a container, the command that shows it.
           type: str
           returned: always
           sample: /home/me/.local/share/kwok-sim/clusters/kwok/logs/kube-apiserver.log
@@ -457,7 +478,7 @@ def main() -> None:
         params = module.params
         layout = layout_of(params["base_dir"], check_name(params["name"]))
         if params["state"] == "absent":
-            outcome = remove(layout, module.mode, params["kubeconfig"])
+            outcome = remove(layout, module.mode, params)
         elif params["state"] == "stopped":
             outcome = stop(layout, module.mode)
         else:

@@ -13,6 +13,7 @@ author:
   - the kwok.sim contributors (@kwok-sim)
 description:
   - Returns what is known of one simulated cluster or of all of them - addresses, paths, components and whether these run.
+  - Where the engine of a cluster's containers does not answer, the run warns, and C(status) of its components is C(absent).
 extends_documentation_fragment:
   - kwok.sim.attributes
   - kwok.sim.attributes.actiongroup
@@ -117,11 +118,24 @@ clusters:
       returned: always
 """
 
+from typing import Any
+
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.description import describe
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.layout import Layout
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.module import SimModule
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.place import layout_of
-from ansible_collections.kwok.sim.plugins.module_utils._cluster.record import list_clusters, load_record
+from ansible_collections.kwok.sim.plugins.module_utils._cluster.record import Record, list_clusters, load_record
 from ansible_collections.kwok.sim.plugins.module_utils._cluster.spec import COMMON_ARGUMENTS, check_name
+from ansible_collections.kwok.sim.plugins.module_utils._errors import SimError
+
+
+def _described(module: SimModule, layout: Layout, record: Record) -> dict[str, Any]:
+    """A cluster; where its runtime does not answer, what is known of it all the same."""
+    try:
+        return describe(layout, record)
+    except SimError as error:
+        module.warn(f"Whether cluster {record.name} runs cannot be told: {error}")
+        return describe(layout, record, seen={})
 
 
 def main() -> None:
@@ -132,7 +146,7 @@ def main() -> None:
         names = [check_name(name)] if name else list_clusters(layout_of(base_dir, "").base_dir)
         layouts = [layout_of(base_dir, item) for item in names]
         found = [(layout, load_record(layout)) for layout in layouts]
-        module.exit(changed=False, clusters=[describe(layout, record) for layout, record in found if record])
+        module.exit(changed=False, clusters=[_described(module, layout, record) for layout, record in found if record])
 
 
 if __name__ == "__main__":

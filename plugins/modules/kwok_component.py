@@ -17,9 +17,9 @@ description:
   - Can give it an identity of its own towards the apiserver - a certificate and a kubeconfig for a user and groups, with roles - and a
     certificate to serve with.
   - In O(args), O(env) and the content of O(files), C($(NAME)) is replaced, as in a container of Kubernetes. Known are E(CLUSTER_NAME),
-    E(COMPONENT_DIR), E(SERVER_URL), E(CA_FILE), E(PORT_NAME) for each of O(ports) with its name in upper case and C(-) as C(_); with
-    O(identity) E(KUBECONFIG), E(CLIENT_CERT_FILE), E(CLIENT_KEY_FILE); with O(identity.service_account) E(SERVICE_ACCOUNT); with
-    O(server_certificate) E(SERVER_CERT_FILE), E(SERVER_KEY_FILE).
+    E(COMPONENT_DIR), E(LISTEN_ADDRESS), E(SERVER_URL), E(CA_FILE), E(PORT_NAME) for each of O(ports) with its name in upper case and
+    C(-) as C(_); with O(identity) E(KUBECONFIG), E(CLIENT_CERT_FILE), E(CLIENT_KEY_FILE); with O(identity.service_account)
+    E(SERVICE_ACCOUNT); with O(server_certificate) E(SERVER_CERT_FILE), E(SERVER_KEY_FILE).
     C($$(NAME)) stands for the text C($(NAME)).
 extends_documentation_fragment:
   - kwok.sim.attributes
@@ -55,11 +55,14 @@ options:
     default: started
   executable:
     description:
-      - The program, for clusters of the runtime V(binary) - a path, or a name that is found on E(PATH). Required unless O(state=absent).
+      - The program - a path, or a name that is found on E(PATH). Required unless O(state=absent) or, in a container, O(image) is given.
+      - In a container it is all that there is, so that it must need no libraries.
       - When it changes on disk, the next run restarts the component.
     type: path
   image:
-    description: The image, for clusters on a runtime of containers.
+    description:
+      - An image that its container is made of, in the place of O(executable). Clusters of the runtime V(binary) leave it out of account.
+      - One that is not there is got from its registry. Its entry point gets O(args).
     type: str
   version:
     description: The program's version, for people.
@@ -114,7 +117,7 @@ options:
         type: int
         default: 0
       host:
-        description: The address it listens on.
+        description: The address it listens on; of a container, the one on which the port is published.
         type: str
         default: 127.0.0.1
   depends_on:
@@ -305,7 +308,7 @@ component:
       returned: always
       sample: running
     pid:
-      description: Process id, while it runs as a process.
+      description: Process id, while it runs; in a container, that of its first process.
       type: int
       returned: always
       sample: 4711
@@ -314,7 +317,7 @@ component:
       type: str
       returned: always
     executable:
-      description: Path of its program, where it runs as a process.
+      description: Path of its program, also where an image was made of it.
       type: str
       returned: always
       sample: /usr/bin/python3
@@ -325,7 +328,7 @@ component:
       sample:
         http: 32761
     log_path:
-      description: Where its output goes.
+      description: Where its output goes; in a container, the command that shows it.
       type: str
       returned: always
       sample: /home/me/.local/share/kwok-sim/clusters/demo/logs/web.log

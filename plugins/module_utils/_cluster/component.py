@@ -95,6 +95,7 @@ class Component:
         metrics: Where Prometheus can scrape it.
         certificates: Names of the certificates and key pairs it reads: it is restarted when one is renewed.
         stop_timeout: Seconds from SIGTERM to SIGKILL.
+        writes: Directories that it writes to, which a container must be given; everything else it only reads.
         reload_signal: Name of the signal upon which it reads its ``reloaded`` files again, such as ``HUP``; ``None``: it never does.
         owner: ``cluster`` for the control plane, ``component`` for what ``kwok_component`` joined.
     """
@@ -112,6 +113,7 @@ class Component:
     metrics: Endpoint | None = None
     certificates: tuple[str, ...] = ()
     stop_timeout: int = 30
+    writes: tuple[str, ...] = ()
     reload_signal: str | None = None
     owner: Literal["cluster", "component"] = "cluster"
 
@@ -119,6 +121,8 @@ class Component:
         """Plain values, for the record, for diffs and for return values; texts of sensitive files become their hash."""
         plain = asdict(self)
         plain["env"] = dict(self.env)
+        # Follows from the arguments, which are compared.
+        del plain["writes"]
         for item in plain["files"]:
             if item["sensitive"]:
                 item["content"] = "sha256:" + text_sha256(item["content"])
@@ -151,12 +155,12 @@ class ObservedComponent:
 
     Attributes:
         status: ``failed``: it ended by itself and is not being restarted; ``absent``: the runtime does not know it.
-        pid: Process id, for runtimes that run processes.
+        pid: Process id on this host; of a container, that of its first process.
         container_id: For runtimes that run containers.
         digest: Of the Component that the running process (or else the stored definition) was made from; ``None`` if it
             cannot be told, which counts as drift.
         args: The running process's arguments as they are, after the program's name; ``None`` if they cannot be told.
-        log_path: Where its output goes.
+        log_path: Where its output goes, or the command that shows it.
         message: What the runtime says of it, for people.
     """
 

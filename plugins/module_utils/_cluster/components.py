@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import SimError
@@ -66,12 +66,14 @@ class Facts:
         ports: Name of a port (see ``spec.PORT_OPTIONS``; ``COMPONENT/PORT`` for joined components) to its number.
         executables: Component to its program.
         versions: Component to the version that its program reports.
+        images: Component to its image, for those that are not made of an executable.
     """
 
     layout: Layout
     ports: Mapping[str, int]
     executables: Mapping[str, Executable]
     versions: Mapping[str, str]
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 def local_address(spec: ClusterSpec) -> str:
@@ -82,6 +84,16 @@ def local_address(spec: ClusterSpec) -> str:
     return spec.bind_address
 
 
+def listen_address(spec: ClusterSpec) -> str:
+    """The address on which the cluster's own parts listen: in a container on all that it has, since only what is published is reached."""
+    return "0.0.0.0" if spec.in_containers else local_address(spec)
+
+
+def peer_address(spec: ClusterSpec, component: str) -> str:
+    """The name or address at which the cluster's other parts reach a component."""
+    return component if spec.in_containers else local_address(spec)
+
+
 def bracketed(address: str) -> str:
     """An address as it stands in a URL."""
     return f"[{address}]" if ":" in address else address
@@ -90,6 +102,11 @@ def bracketed(address: str) -> str:
 def server_url(spec: ClusterSpec, facts: Facts) -> str:
     """The apiserver's URL on this host."""
     return f"https://{bracketed(local_address(spec))}:{facts.ports[KUBE_APISERVER]}"
+
+
+def inner_server_url(spec: ClusterSpec, facts: Facts) -> str:
+    """The apiserver's URL for components of the cluster."""
+    return f"https://{bracketed(peer_address(spec, KUBE_APISERVER))}:{facts.ports[KUBE_APISERVER]}"
 
 
 def tracing_endpoint(spec: ClusterSpec, ports: Mapping[str, int]) -> str:
@@ -113,12 +130,12 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
         common_name = f"kwok-sim-{spec.name}"[: MAXIMUM_COMMON_NAME_BYTES - len(suffix)] + suffix
         return CertificateSpec(name=name, kind="authority", authority=name, common_name=common_name, validity_days=AUTHORITY_VALIDITY_DAYS)
 
-    def server(name: str, signer: str, *, client: bool = False) -> CertificateSpec:
+    def server(name: str, signer: str, component: str, *, client: bool = False) -> CertificateSpec:
         return CertificateSpec(
             name=name,
             authority=signer,
             common_name=name,
-            names=("localhost",),
+            names=("localhost", component) if spec.in_containers else ("localhost",),
             addresses=loopback,
             usages=("server", "client") if client else ("server",),
             validity_days=days,
@@ -138,6 +155,7 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
             dict.fromkeys(
                 (
                     "localhost",
+                    *([KUBE_APISERVER] if spec.in_containers else []),
                     "kubernetes",
                     "kubernetes.default",
                     "kubernetes.default.svc",
@@ -156,8 +174,8 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
         authority(FRONT_PROXY_CA, "-front-proxy"),
         CertificateSpec(name=SERVICE_ACCOUNT, kind="key_pair"),
         # etcd calls itself through its gRPC gateway: its server certificate serves as a client certificate, too.
-        server(ETCD_SERVER, ETCD_CA, client=True),
-        server(ETCD_PEER, ETCD_CA, client=True),
+        server(ETCD_SERVER, ETCD_CA, ETCD, client=True),
+        server(ETCD_PEER, ETCD_CA, ETCD, client=True),
         client(ETCD_CLIENT, ETCD_CA, ETCD_CLIENT),
         client(APISERVER_ETCD_CLIENT, ETCD_CA, APISERVER_ETCD_CLIENT),
         apiserver,
@@ -168,10 +186,10 @@ def certificates(spec: ClusterSpec) -> tuple[CertificateSpec, ...]:
         client(MONITORING, CA, "kwok-sim:monitoring", "system:monitoring"),
     ]
     if KUBE_CONTROLLER_MANAGER not in spec.disable:
-        wanted.append(server(CONTROLLER_MANAGER_SERVER, CA))
+        wanted.append(server(CONTROLLER_MANAGER_SERVER, CA, KUBE_CONTROLLER_MANAGER))
         wanted.append(client(CONTROLLER_MANAGER_CLIENT, CA, "system:kube-controller-manager"))
     if KUBE_SCHEDULER not in spec.disable:
-        wanted.append(server(SCHEDULER_SERVER, CA))
+        wanted.append(server(SCHEDULER_SERVER, CA, KUBE_SCHEDULER))
         wanted.append(client(SCHEDULER_CLIENT, CA, "system:kube-scheduler"))
     return tuple(wanted)
 
@@ -254,21 +272,22 @@ def _etcd_tracing(spec: ClusterSpec, facts: Facts) -> dict[str, str]:
 
 
 def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
-    layout, address = facts.layout, local_address(spec)
-    client_url = f"https://{bracketed(address)}:{facts.ports[ETCD]}"
-    peer_url = f"https://{bracketed(address)}:{facts.ports['etcd-peer']}"
+    layout, address, listen = facts.layout, local_address(spec), bracketed(listen_address(spec))
+    name = bracketed(peer_address(spec, ETCD))
+    client_port, peer_port = facts.ports[ETCD], facts.ports["etcd-peer"]
+    peer_url = f"https://{name}:{peer_port}"
     # Metrics and health alone, without TLS, and always on loopback: as kubeadm has it. On the client port they would need a
     # client certificate, and every such certificate may read and write all of etcd.
     metrics_host, metrics_port = "127.0.0.1", facts.ports["etcd-metrics"]
     flags: dict[str, str | tuple[str, ...]] = {
         "name": "kwok-sim",
         "data-dir": str(layout.etcd_data),
-        "listen-client-urls": client_url,
-        "advertise-client-urls": client_url,
-        "listen-peer-urls": peer_url,
+        "listen-client-urls": f"https://{listen}:{client_port}",
+        "advertise-client-urls": f"https://{name}:{client_port}",
+        "listen-peer-urls": f"https://{listen}:{peer_port}",
         "initial-advertise-peer-urls": peer_url,
         "initial-cluster": f"kwok-sim={peer_url}",
-        "listen-metrics-urls": f"http://{metrics_host}:{metrics_port}",
+        "listen-metrics-urls": f"http://{listen if spec.in_containers else metrics_host}:{metrics_port}",
         "client-cert-auth": "true",
         "trusted-ca-file": str(layout.certificate(ETCD_CA)),
         "cert-file": str(layout.certificate(ETCD_SERVER)),
@@ -292,16 +311,18 @@ def _etcd(spec: ClusterSpec, facts: Facts) -> Component:
         name=ETCD,
         version=facts.versions.get(ETCD, spec.etcd_version),
         executable=facts.executables.get(ETCD),
+        image=facts.images.get(ETCD),
         args=with_extra_args(flags, spec.extra_args.get(ETCD, {})),
         env=_go_env(spec),
         ports=(
-            Port("client", facts.ports[ETCD], address),
-            Port("peer", facts.ports["etcd-peer"], address),
+            Port("client", client_port, address),
+            Port("peer", peer_port, address),
             Port("metrics", metrics_port, metrics_host),
         ),
         readiness=Endpoint("http", metrics_host, metrics_port, readiness),
         metrics=Endpoint("http", metrics_host, metrics_port, "/metrics"),
         certificates=(ETCD_CA, ETCD_SERVER, ETCD_PEER),
+        writes=(str(layout.etcd_data),),
     )
 
 
@@ -328,14 +349,14 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
     layout, address, port = facts.layout, local_address(spec), facts.ports[KUBE_APISERVER]
     files: list[ConfigFile] = []
     flags: dict[str, str | tuple[str, ...]] = {
-        "bind-address": spec.bind_address,
+        "bind-address": listen_address(spec) if spec.in_containers else spec.bind_address,
         "advertise-address": address,
         "secure-port": str(port),
         "tls-cert-file": str(layout.certificate(APISERVER_SERVER)),
         "tls-private-key-file": str(layout.key(APISERVER_SERVER)),
         "client-ca-file": str(layout.certificate(CA)),
         "anonymous-auth": "false",
-        "etcd-servers": f"https://{bracketed(address)}:{facts.ports[ETCD]}",
+        "etcd-servers": f"https://{bracketed(peer_address(spec, ETCD))}:{facts.ports[ETCD]}",
         "etcd-cafile": str(layout.certificate(ETCD_CA)),
         "etcd-certfile": str(layout.certificate(APISERVER_ETCD_CLIENT)),
         "etcd-keyfile": str(layout.key(APISERVER_ETCD_CLIENT)),
@@ -394,6 +415,7 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
         name=KUBE_APISERVER,
         version=facts.versions.get(KUBE_APISERVER, spec.kube_version),
         executable=facts.executables.get(KUBE_APISERVER),
+        image=facts.images.get(KUBE_APISERVER),
         args=with_extra_args(flags, spec.extra_args.get(KUBE_APISERVER, {})),
         env=_go_env(spec),
         files=tuple(files),
@@ -411,6 +433,7 @@ def _kube_apiserver(spec: ClusterSpec, facts: Facts) -> Component:
             FRONT_PROXY_CLIENT,
             SERVICE_ACCOUNT,
         ),
+        writes=(str(layout.logs),) if spec.kube_audit_policy is not None else (),
     )
 
 
@@ -424,7 +447,7 @@ def _kube_controller_manager(spec: ClusterSpec, facts: Facts) -> Component:
     kubeconfig = kubeconfig_file(
         str(layout.config / "kube-controller-manager.kubeconfig"),
         layout,
-        server_url(spec, facts),
+        inner_server_url(spec, facts),
         CONTROLLER_MANAGER_CLIENT,
         spec.context,
         "system:kube-controller-manager",
@@ -433,7 +456,7 @@ def _kube_controller_manager(spec: ClusterSpec, facts: Facts) -> Component:
         "kubeconfig": kubeconfig.path,
         "authentication-kubeconfig": kubeconfig.path,
         "authorization-kubeconfig": kubeconfig.path,
-        "bind-address": address,
+        "bind-address": listen_address(spec),
         "secure-port": str(port),
         "tls-cert-file": str(layout.certificate(CONTROLLER_MANAGER_SERVER)),
         "tls-private-key-file": str(layout.key(CONTROLLER_MANAGER_SERVER)),
@@ -460,6 +483,7 @@ def _kube_controller_manager(spec: ClusterSpec, facts: Facts) -> Component:
         name=KUBE_CONTROLLER_MANAGER,
         version=facts.versions.get(KUBE_CONTROLLER_MANAGER, spec.kube_version),
         executable=facts.executables.get(KUBE_CONTROLLER_MANAGER),
+        image=facts.images.get(KUBE_CONTROLLER_MANAGER),
         args=with_extra_args(flags, spec.extra_args.get(KUBE_CONTROLLER_MANAGER, {})),
         env=_go_env(spec),
         files=(kubeconfig,),
@@ -476,7 +500,7 @@ def _kube_scheduler(spec: ClusterSpec, facts: Facts) -> Component:
     kubeconfig = kubeconfig_file(
         str(layout.config / "kube-scheduler.kubeconfig"),
         layout,
-        server_url(spec, facts),
+        inner_server_url(spec, facts),
         SCHEDULER_CLIENT,
         spec.context,
         "system:kube-scheduler",
@@ -498,7 +522,7 @@ def _kube_scheduler(spec: ClusterSpec, facts: Facts) -> Component:
         "config": config.path,
         "authentication-kubeconfig": kubeconfig.path,
         "authorization-kubeconfig": kubeconfig.path,
-        "bind-address": address,
+        "bind-address": listen_address(spec),
         "secure-port": str(port),
         "tls-cert-file": str(layout.certificate(SCHEDULER_SERVER)),
         "tls-private-key-file": str(layout.key(SCHEDULER_SERVER)),
@@ -510,6 +534,7 @@ def _kube_scheduler(spec: ClusterSpec, facts: Facts) -> Component:
         name=KUBE_SCHEDULER,
         version=facts.versions.get(KUBE_SCHEDULER, spec.kube_version),
         executable=facts.executables.get(KUBE_SCHEDULER),
+        image=facts.images.get(KUBE_SCHEDULER),
         args=with_extra_args(flags, spec.extra_args.get(KUBE_SCHEDULER, {})),
         env=_go_env(spec),
         files=(kubeconfig, config),

@@ -21,11 +21,17 @@ from .runtimes import runtime_of
 from .spec import KUBE_APISERVER, ClusterSpec
 
 
-def describe(layout: Layout, record: Record, runtime: Runtime | None = None) -> dict[str, Any]:
-    """The cluster as it is now; documented as the return value ``cluster`` of ``kwok_cluster``."""
-    runtime = runtime or runtime_of(layout, record.runtime)
+def describe(
+    layout: Layout, record: Record, runtime: Runtime | None = None, seen: Mapping[str, ObservedComponent] | None = None
+) -> dict[str, Any]:
+    """The cluster as it is now; documented as the return value ``cluster`` of ``kwok_cluster``.
+
+    Args:
+        seen: What its runtime has told already.
+    """
+    runtime = runtime or runtime_of(layout, record)
     spec = ClusterSpec.from_dict(record.spec)
-    seen = runtime.observe()
+    seen = runtime.observe() if seen is None else seen
     return {
         "name": record.name,
         "runtime": record.runtime,

@@ -13,20 +13,20 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .._errors import SimError
 from .._runtimes.base import Runtime
-from . import components, executables, exports, joined, place, ports
+from . import components, executables, exports, joined, place, ports, runtimes
 from .carry_out import Carrier, Progress, now, observe
 from .component import Component, Executable
 from .components import ADMIN, CA, Facts
 from .description import describe
 from .layout import Layout
-from .plan import Change, Desired, Observed, Run, as_json, plan
+from .plan import MAKING, Change, Desired, Observed, Run, as_json, plan
 from .port_allocation import control_plane_ports
 from .record import Record, load_record, load_required, save_record
-from .runtimes import runtime_of
 from .spec import (
     CONTROL_PLANE,
     DEFAULT_RUNTIME,
@@ -86,18 +86,26 @@ def ensure(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
     Raises:
         SimError: An option is at fault, and nothing has been changed; or a component does not become ready.
     """
-    spec = parse(params)
+    asked = parse(params)
     place.check_place(layout)
-    runtime = runtime_of(layout, spec.runtime)
-    runtime.check()
+    # Without the lock, and so without a look at what else is there: another run may be making it.
+    before = load_record(layout)
+    choice = runtimes.choose(layout, asked, before)
+    _removal(before, choice.spec, params["recreate"])
+    choice.runtime.check()
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
         record = place.load_own(layout)
+        if record != before:
+            # Another run was at work on it meanwhile.
+            choice = runtimes.choose(layout, asked, record)
+        spec = choice.spec
         removal = _removal(record, spec, params["recreate"])
         known = record.versions if record else {}
-        programs = executables.obtain(spec, spec.components, known, check_mode=mode.check_mode, progress=mode.progress)
+        names = [name for name in spec.components if name not in spec.of_images]
+        programs = executables.obtain(spec, names, known, check_mode=mode.check_mode, progress=mode.progress)
         _check_arguments(spec, record, programs)
         _check_tracing(spec, mode)
-        outcome = _converge(layout, spec, record, bool(removal), params["state"] == "started", runtime, programs, mode)
+        outcome = _converge(layout, spec, record, bool(removal), params["state"] == "started", choice, programs, mode)
         outcome.changes = removal + outcome.changes
         return outcome
 
@@ -112,7 +120,7 @@ def stop(layout: Layout, mode: Mode) -> Outcome:
     load_required(layout)
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
         record = load_required(layout)
-        runtime = runtime_of(layout, record.runtime)
+        runtime = runtimes.runtime_of(layout, record)
         seen = runtime.observe()
         order = [*(name for name in seen if name not in record.components), *reversed(_start_order(record))]
         changes = [
@@ -137,20 +145,21 @@ def _start_order(record: Record) -> list[str]:
     return [item.name for wave in components.in_start_order(recorded) for item in wave]
 
 
-def remove(layout: Layout, mode: Mode, kubeconfig: str | None = None) -> Outcome:
+def remove(layout: Layout, mode: Mode, params: Mapping[str, Any] = MappingProxyType({})) -> Outcome:
     """Leave nothing of a cluster behind, whatever state things are in.
 
     Args:
-        kubeconfig: A file that may hold the cluster's context, where the record that would say so is damaged.
+        params: The module's parameters. Where the record that would say so is damaged or gone, ``kubeconfig`` may hold the cluster's
+            context, and ``runtime`` its containers.
 
     Raises:
         SimError: The directory is another user's, or no cluster of ours.
     """
     place.check_owner(layout)
-    if not _is_anything_left(layout):
+    if not _is_anything_left(layout, params):
         return Outcome()
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
-        if not _is_anything_left(layout):
+        if not _is_anything_left(layout, params):
             return Outcome()
         if place.is_foreign(layout):
             raise SimError(
@@ -165,24 +174,39 @@ def remove(layout: Layout, mode: Mode, kubeconfig: str | None = None) -> Outcome
             record = None
         there = describe(layout, record) if mode.check_mode and record else None
         if not mode.check_mode:
-            _remove(layout, record, mode, kubeconfig)
+            _remove(layout, record, mode, params)
         before = {"cluster": layout.name, "directory": str(layout.root)}
         return Outcome([Change("remove", "cluster", layout.name, "is there", before)], there)
 
 
-def _is_anything_left(layout: Layout) -> bool:
-    # Whoever removes the directory by hand leaves processes behind that nothing but their environment ties to the cluster.
-    return layout.root.exists() or bool(runtime_of(layout, DEFAULT_RUNTIME).observe())
+def _is_anything_left(layout: Layout, params: Mapping[str, Any]) -> bool:
+    # Whoever removes the directory by hand leaves behind what nothing but an environment or a label ties to the cluster.
+    return layout.root.exists() or any(_has_something(item) for item in _remaining(layout, None, params))
 
 
-def _remove(layout: Layout, record: Record | None, mode: Mode, kubeconfig: str | None = None) -> None:
-    mode.progress(f"remove cluster {layout.name}")
-    runtime = runtime_of(layout, record.runtime if record else DEFAULT_RUNTIME)
-    # An apiserver whose etcd or watching clients end with it takes all of its time to stop: what can be is stopped in order.
+def _has_something(runtime: Runtime) -> bool:
+    # An engine that does not work here is no reason to fail for a cluster that is not there.
     with contextlib.suppress(SimError):
-        for name in reversed(_start_order(record) if record else CONTROL_PLANE):
-            runtime.stop(name)
-    runtime.shutdown()
+        return bool(runtime.observe())
+    return False
+
+
+def _remaining(layout: Layout, record: Record | None, params: Mapping[str, Any]) -> tuple[Runtime, ...]:
+    """The runtimes that have, or may have, something of a cluster."""
+    if record is not None:
+        return (runtimes.runtime_of(layout, record),)
+    return runtimes.without_record(layout, params.get("runtime", DEFAULT_RUNTIME), params.get("runtime_endpoint") or "")
+
+
+def _remove(layout: Layout, record: Record | None, mode: Mode, params: Mapping[str, Any]) -> None:
+    mode.progress(f"remove cluster {layout.name}")
+    for runtime in _remaining(layout, record, params):
+        # An apiserver whose etcd or watching clients end with it takes all of its time to stop: what can be is stopped in order.
+        with contextlib.suppress(SimError):
+            for name in reversed(_start_order(record) if record else CONTROL_PLANE):
+                runtime.stop(name)
+        runtime.purge()
+    kubeconfig = params.get("kubeconfig")
     context = ClusterSpec(layout.name).context
     for path in record.exports if record else filter(None, [kubeconfig]):
         try:
@@ -213,6 +237,8 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
     for name, flags in spec.extra_args.items():
         if name in programs.executables and flags != before.extra_args.get(name):
             executables.check_flags(name, programs.executables[name], [flag for flag, value in flags.items() if value is not None])
+    if KUBE_APISERVER not in programs.executables:
+        return
     if spec.kube_feature_gates != before.kube_feature_gates or spec.kube_version != before.kube_version:
         gates = {split_feature_gate(key)[1]: on for key, on in spec.kube_feature_gates.items()}
         executables.check_feature_gates(programs.executables[KUBE_APISERVER], gates)
@@ -221,10 +247,19 @@ def _check_arguments(spec: ClusterSpec, record: Record | None, programs: executa
 def _check_tracing(spec: ClusterSpec, mode: Mode) -> None:
     """Raise a SimError for a receiver of traces that cannot be; warn of one that is not there, since it may come later."""
     endpoint = spec.tracing["endpoint"] if spec.tracing else ""
-    if not endpoint:
-        return
     host, _colon, port = endpoint.rpartition(":")
     host = host.strip("[]")
+    if spec.tracing is not None and spec.in_containers:
+        if not endpoint or ports.is_loopback(host):
+            raise SimError(
+                f"endpoint: containers of {spec.runtime} do not reach {endpoint or 'a receiver on loopback'}",
+                option="tracing",
+                remedy="Give HOST:PORT of a receiver that they reach, or the name of a component of the cluster as HOST",
+            )
+        # What they reach, and by which names, is not what this host does.
+        return
+    if not endpoint:
+        return
     if not ports.is_known(host):
         raise SimError(
             f"endpoint: {host} is no name that can be resolved here", option="tracing", remedy="Correct it, or give the receiver's address"
@@ -239,33 +274,35 @@ def _converge(
     before: Record | None,
     anew: bool,
     start: bool,
-    runtime: Runtime,
+    choice: runtimes.Choice,
     programs: executables.Programs,
     mode: Mode,
 ) -> Outcome:
     """Plan and carry out; ``anew`` removes what is there before, once all of the options have been found to be good."""
     record = None if anew else before
     known = record or Record(spec.name, runtime=spec.runtime)
-    seen = runtime_of(layout, before.runtime).observe() if before else {}
+    runtime = choice.runtime
+    seen = runtimes.runtime_of(layout, before).observe() if before else {}
     chosen = control_plane_ports(spec, before or known, seen, layout)
     if anew:
         chosen = {name: number for name, number in chosen.items() if name in (*PORT_OPTIONS, TRACING_PORT)}
-    facts = Facts(layout, chosen, {**programs.executables, **joined_executables(known)}, programs.versions)
+    facts = Facts(layout, chosen, {**programs.executables, **joined_executables(known)}, programs.versions, spec.of_images)
     desired = _desired(spec, known, facts, start)
     server = components.server_url(spec, facts)
     observed = _nothing(spec, layout) if anew else observe(layout, desired, seen, exports.problems(spec, layout, server))
     changes: list[Change] = []
     if record is None:
-        changes.append(
-            Change("create", "cluster", spec.name, "is not there yet", None, {"cluster": spec.name, "directory": str(layout.root)})
-        )
+        reason = "is not there yet" + (f"; runs on {spec.runtime} ({choice.reason})" if choice.reason else "")
+        changes.append(Change("create", "cluster", spec.name, reason, None, {"cluster": spec.name, "directory": str(layout.root)}))
     changes += plan(known.components, observed, desired, now())
     reason = f"the context {spec.context} is no longer wanted there"
     changes += [Change("remove", "kubeconfig", path, reason, {"path": path}) for path in known.exports if path != spec.kubeconfig]
     if mode.check_mode:
         return Outcome(changes, describe(layout, before) if before else None)
+    made = {change.name for change in changes if change.kind == "component" and change.action in MAKING}
+    runtime.provide(item for item in desired.components if item.name in made)
     if anew:
-        _remove(layout, before, mode)
+        _remove(layout, before, mode, {})
 
     updated = replace(
         known,

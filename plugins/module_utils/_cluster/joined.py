@@ -17,7 +17,7 @@ from typing import Any
 from .._errors import SimError
 from .certificate import MAXIMUM_COMMON_NAME_BYTES, CertificateSpec
 from .component import Component, ConfigFile, Endpoint, Port
-from .components import CA, MONITORING, Facts, kubeconfig_file, local_address, server_url
+from .components import CA, MONITORING, Facts, inner_server_url, kubeconfig_file, local_address
 from .spec import COMMON_ARGUMENTS, CONTROL_PLANE, WAIT_ARGUMENTS, ClusterSpec, check_name, is_dns_name, parse_address
 
 _STRINGS: dict[str, Any] = {"type": "list", "elements": "str"}
@@ -156,8 +156,8 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
         raise SimError(
             f"{name} is a part of the control plane", option="name", remedy="Use kwok.sim.kwok_cluster to change it, or choose another name"
         )
-    if not declaration["executable"]:
-        raise SimError("is required by the runtime binary", option="executable", remedy="Give the path of the program")
+    if not declaration["executable"] and not declaration["image"]:
+        raise SimError("is required where no image is given", option="executable", remedy="Give the path of the program")
     _check_unique("ports", [port["name"] for port in declaration["ports"]])
     _check_unique("files", [posixpath.normpath(item["path"]) for item in declaration["files"]])
     for port in declaration["ports"]:
@@ -192,6 +192,17 @@ def check_declaration(declaration: Mapping[str, Any]) -> None:
     if name in declaration["depends_on"]:
         raise SimError(f"{name} depends on itself", option="depends_on", remedy="Remove it from the list")
     _check_certificates(declaration)
+
+
+def check_program(declaration: Mapping[str, Any], spec: ClusterSpec) -> None:
+    """Raise a SimError for a component that the cluster's runtime cannot run."""
+    if not spec.in_containers and not declaration["executable"]:
+        raise SimError(f"is required by the runtime {spec.runtime}", option="executable", remedy="Give the path of the program")
+
+
+def image_of(declaration: Mapping[str, Any], spec: ClusterSpec) -> str | None:
+    """The image that a component is made of; ``None`` where it is made of its executable."""
+    return str(declaration["image"]) if spec.in_containers and declaration["image"] else None
 
 
 def _check_certificates(declaration: Mapping[str, Any]) -> None:
@@ -238,7 +249,7 @@ def certificates(declaration: Mapping[str, Any], spec: ClusterSpec) -> tuple[Cer
                 name=server_certificate(name),
                 authority=CA,
                 common_name=name,
-                names=tuple(dict.fromkeys(("localhost", *serving["names"]))),
+                names=tuple(dict.fromkeys(("localhost", *([name] if spec.in_containers else []), *serving["names"]))),
                 addresses=tuple(
                     dict.fromkeys(
                         (
@@ -262,7 +273,8 @@ def variables(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -
     known = {
         "CLUSTER_NAME": spec.name,
         "COMPONENT_DIR": str(layout.component(name)),
-        "SERVER_URL": server_url(spec, facts),
+        "LISTEN_ADDRESS": "0.0.0.0" if spec.in_containers else "127.0.0.1",
+        "SERVER_URL": inner_server_url(spec, facts),
         "CA_FILE": str(layout.certificate(CA)),
     }
     if declaration["identity"]:
@@ -343,7 +355,8 @@ def render(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -> C
     return Component(
         name=name,
         version=facts.versions.get(name) or declaration["version"] or "",
-        executable=facts.executables.get(name),
+        executable=None if image_of(declaration, spec) else facts.executables.get(name),
+        image=image_of(declaration, spec),
         args=tuple(expand(str(text), known, "args") for text in declaration["args"]),
         env=tuple(sorted(env.items())),
         files=tuple(files),
@@ -353,6 +366,7 @@ def render(declaration: Mapping[str, Any], spec: ClusterSpec, facts: Facts) -> C
         metrics=_endpoint(declaration, "metrics", facts),
         certificates=(CA, *used) if used else (),
         stop_timeout=declaration["stop_timeout"],
+        writes=(str(directory),),
         reload_signal=reload["signal"] if reload else None,
         owner="component",
     )

@@ -26,7 +26,7 @@ from .components import CA, Facts
 from .description import describe
 from .engine import Mode, Outcome
 from .layout import Layout
-from .plan import Change, Desired, Run, as_json, plan
+from .plan import MAKING, Change, Desired, Run, as_json, plan
 from .port_allocation import joined_ports
 from .record import Record, load_record, load_required, save_record
 from .runtimes import runtime_of
@@ -50,12 +50,13 @@ def join(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
     with place.locked(layout, check_mode=mode.check_mode, wait_timeout=mode.wait_timeout):
         record = load_for(layout)
         _check_cluster(record, declaration, state)
-        executable = _program(declaration["executable"])
-        runtime = runtime_of(layout, record.runtime)
-        seen = runtime.observe()
         spec = ClusterSpec.from_dict(record.spec)
+        joined.check_program(declaration, spec)
+        programs = {} if joined.image_of(declaration, spec) else {name: _program(declaration["executable"])}
+        runtime = runtime_of(layout, record)
+        seen = runtime.observe()
         chosen = joined_ports(declaration, record, seen, layout)
-        facts = Facts(layout, chosen, {name: executable}, {})
+        facts = Facts(layout, chosen, programs, {})
         component = joined.render(declaration, spec, facts)
         _check_order(component, record)
         run: dict[str, Run] = {"started": "run", "restarted": "run", "stopped": "stop"}
@@ -81,6 +82,8 @@ def join(layout: Layout, params: Mapping[str, Any], mode: Mode) -> Outcome:
         if mode.check_mode:
             return Outcome([*_apply_rbac(layout, wanted, unwanted, dry_run=True), *changes], describe(layout, record, runtime))
 
+        if any(change.kind == "component" and change.action in MAKING for change in changes):
+            runtime.provide([component])
         declared = {**as_json(declaration), "state": state}
         if declared != before or chosen != record.ports:
             record.declarations[name] = declared
@@ -113,7 +116,7 @@ def leave(layout: Layout, name: str, mode: Mode) -> Outcome:
         users = ", ".join(other for other, plain in record.components.items() if name in plain["depends_on"])
         if users:
             raise SimError(f"{users} depends on {name}", option="name", remedy=f"Remove {users} first")
-        runtime = runtime_of(layout, record.runtime)
+        runtime = runtime_of(layout, record)
         _wanted, unwanted = _rbac(None, record.declarations.get(name), ClusterSpec.from_dict(record.spec))
         changes: list[Change] = []
         if record.state == "started":

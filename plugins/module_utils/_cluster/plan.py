@@ -27,6 +27,9 @@ Action = Literal["create", "update", "repair", "renew", "start", "stop", "restar
 Kind = Literal["cluster", "certificate", "component", "kubeconfig", "rbac"]
 Run = Literal["run", "stop", "keep"]
 
+MAKING: tuple[Action, ...] = ("create", "update", "repair", "restart")
+"""What has a component's definition made anew."""
+
 
 @dataclass(frozen=True)
 class Change:

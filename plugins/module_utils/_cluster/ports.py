@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import ipaddress
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -53,6 +54,14 @@ def is_known(host: str) -> bool:
         return bool(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
     except OSError:
         return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is one of this host's loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def listens(host: str, port: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 from .._errors import SimError
 from .._files import write_atomically
 from .layout import Layout
-from .spec import CLUSTER_ARGUMENTS, ClusterSpec
+from .spec import RUNTIME_ORDER, ClusterSpec
 
 FORMAT = 1
 
@@ -90,7 +90,7 @@ def _check(record: Record) -> None:
     for item in fields(Record):
         if item.default_factory is dict and not isinstance(getattr(record, item.name), dict):
             raise TypeError(f"{item.name} is no mapping")
-    if record.runtime not in CLUSTER_ARGUMENTS["runtime"]["choices"]:
+    if record.runtime not in RUNTIME_ORDER:
         raise ValueError(f"there is no runtime {record.runtime!r}")
     ClusterSpec.from_dict(record.spec)
     for plain in (*record.components.values(), *record.declarations.values()):

@@ -24,6 +24,10 @@ from .._artifacts.catalogue import ETCD_VERSION, KUBERNETES_VERSION
 from .._errors import SimError
 
 DEFAULT_RUNTIME = "binary"
+CONTAINER_RUNTIMES = ("docker", "podman")
+AUTO = "auto"
+"""As ``runtime``: the first of ``RUNTIME_ORDER`` that works."""
+RUNTIME_ORDER = (*CONTAINER_RUNTIMES, DEFAULT_RUNTIME)
 
 ETCD = "etcd"
 KUBE_APISERVER = "kube-apiserver"
@@ -54,6 +58,7 @@ _FEATURE_GATE = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _RUNTIME_CONFIG = re.compile(r"[a-z0-9.]*/?[A-Za-z0-9./-]+")
 _FLAG = re.compile(r"[a-z][a-z0-9-]*")
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _QUANTITY = re.compile(r"(\d+)(Ki|Mi|Gi|Ti|k|M|G|T|KiB|MiB|GiB|TiB)?")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
@@ -71,7 +76,8 @@ WAIT_ARGUMENTS: dict[str, dict[str, Any]] = {
 CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "name": {"type": "str", "default": "kwok"},
     "state": {"type": "str", "default": "started", "choices": ["present", "started", "stopped", "absent"]},
-    "runtime": {"type": "str", "default": DEFAULT_RUNTIME, "choices": ["binary"]},
+    "runtime": {"type": "str", "default": DEFAULT_RUNTIME, "choices": [DEFAULT_RUNTIME, *CONTAINER_RUNTIMES, AUTO]},
+    "runtime_endpoint": {"type": "str"},
     "kube_version": {"type": "str", "default": KUBERNETES_VERSION},
     "etcd_version": {"type": "str", "default": ETCD_VERSION},
     "disable": {"type": "list", "elements": "str", "default": []},
@@ -105,6 +111,7 @@ CLUSTER_ARGUMENTS: dict[str, dict[str, Any]] = {
     "kubeconfig_merge": {"type": "bool", "default": False},
     "kubeconfig_set_current_context": {"type": "bool", "default": False},
     "executables": {"type": "dict", "default": {}},
+    "images": {"type": "dict", "default": {}},
     "artifact_sources": {
         "type": "list",
         "elements": "str",
@@ -172,6 +179,7 @@ class ClusterSpec:
 
     name: str = "kwok"
     runtime: str = DEFAULT_RUNTIME
+    runtime_endpoint: str = ""
     kube_version: str = KUBERNETES_VERSION
     etcd_version: str = ETCD_VERSION
     disable: tuple[str, ...] = ()
@@ -199,6 +207,7 @@ class ClusterSpec:
     kubeconfig_merge: bool = False
     kubeconfig_set_current_context: bool = False
     executables: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
     artifact_sources: tuple[str, ...] = ("path", "cache", "download", "build")
     artifact_mirrors: Mapping[str, str] = field(default_factory=dict)
     artifact_cache_dir: str | None = None
@@ -226,6 +235,16 @@ class ClusterSpec:
     def components(self) -> tuple[str, ...]:
         """Names of the control plane's components that are wanted, in start order."""
         return tuple(name for name in CONTROL_PLANE if name not in self.disable)
+
+    @property
+    def in_containers(self) -> bool:
+        """Whether each component has a container, and the cluster a network of its own."""
+        return self.runtime in CONTAINER_RUNTIMES
+
+    @property
+    def of_images(self) -> Mapping[str, str]:
+        """Component to the image that it is made of, for those that are not made of an executable."""
+        return self.images if self.in_containers else {}
 
     @property
     def context(self) -> str:
@@ -434,6 +453,17 @@ def _parse_tracing(wanted: Mapping[str, Any] | None) -> Mapping[str, Any] | None
     return {"endpoint": endpoint, "sampling_rate_per_million": rate}
 
 
+def _parse_endpoint(runtime: str, endpoint: str | None) -> str:
+    if not endpoint:
+        return ""
+    option = "runtime_endpoint"
+    if runtime not in CONTAINER_RUNTIMES:
+        raise SimError(
+            f"is of no use to the runtime {runtime}", option=option, remedy=f"Name the runtime, too: {' or '.join(CONTAINER_RUNTIMES)}"
+        )
+    return endpoint if "://" in endpoint or not endpoint.startswith("/") else f"unix://{endpoint}"
+
+
 def _check_factor(option: str, value: float) -> float:
     if not math.isfinite(value) or value <= 0:
         raise SimError(f"{value} is no factor", option=option, remedy="Give a number above 0; 1 is what Kubernetes does by itself")
@@ -446,6 +476,20 @@ def _parse_executables(option: str, values: Mapping[str, Any]) -> dict[str, str]
             raise SimError(f"unknown executable {name!r}", option=option, remedy=f"Choose from {', '.join(EXECUTABLES)}")
         if not isinstance(value, str) or not value:
             raise SimError(f"{name} has no text as its value", option=option, remedy=f"Give {name} as text")
+    return {name: values[name] for name in sorted(values)}
+
+
+def _parse_images(runtime: str, values: Mapping[str, Any]) -> dict[str, str]:
+    option = "images"
+    if values and runtime == DEFAULT_RUNTIME:
+        raise SimError(
+            f"are of no use to the runtime {runtime}", option=option, remedy=f"Choose {' or '.join(CONTAINER_RUNTIMES)} as runtime"
+        )
+    for name, value in values.items():
+        if name not in CONTROL_PLANE:
+            raise SimError(f"unknown component {name!r}", option=option, remedy=f"Choose from {', '.join(CONTROL_PLANE)}")
+        if not isinstance(value, str) or not _IMAGE.fullmatch(value):
+            raise SimError(f"{name}: {value!r} is no name of an image", option=option, remedy="Write it as REGISTRY/NAME:TAG")
     return {name: values[name] for name in sorted(values)}
 
 
@@ -477,6 +521,7 @@ def parse(params: Mapping[str, Any]) -> ClusterSpec:
     return ClusterSpec(
         name=check_name(params["name"]),
         runtime=params["runtime"],
+        runtime_endpoint=_parse_endpoint(params["runtime"], params.get("runtime_endpoint")),
         kube_version=kube_version,
         etcd_version=parse_version("etcd_version", params["etcd_version"]),
         disable=_parse_disable(params["disable"]),
@@ -506,6 +551,7 @@ def parse(params: Mapping[str, Any]) -> ClusterSpec:
         kubeconfig_merge=params["kubeconfig_merge"],
         kubeconfig_set_current_context=params["kubeconfig_set_current_context"],
         executables=_parse_executables("executables", params["executables"]),
+        images=_parse_images(params["runtime"], params["images"]),
         artifact_sources=tuple(params["artifact_sources"]),
         artifact_mirrors=_parse_executables("artifact_mirrors", params["artifact_mirrors"]),
         artifact_cache_dir=params["artifact_cache_dir"],
@@ -524,6 +570,9 @@ def refuse_in_place(recorded: ClusterSpec, wanted: ClusterSpec) -> SimError | No
 
     if recorded.runtime != wanted.runtime:
         return refusal("runtime", recorded.runtime, wanted.runtime, "the cluster's data stays with its runtime")
+    if recorded.runtime_endpoint != wanted.runtime_endpoint:
+        before, after = recorded.runtime_endpoint, wanted.runtime_endpoint
+        return refusal("runtime_endpoint", before, after, "the cluster's containers stay where they are")
     if recorded.etcd_prefix != wanted.etcd_prefix:
         return refusal("etcd_prefix", recorded.etcd_prefix, wanted.etcd_prefix, "every object would vanish from the apiserver's sight")
     for option in ("kube_version", "etcd_version"):

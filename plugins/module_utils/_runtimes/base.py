@@ -9,7 +9,7 @@ Private to the collection C(kwok.sim): no stable interface.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from .._cluster.component import Component, ObservedComponent
@@ -22,12 +22,17 @@ class Runtime(Protocol):
     """
 
     name: str
+    endpoint: str
+    """Where the engine of containers is reached; empty for a runtime without one."""
 
     def check(self) -> None:
         """Raise a SimError that names the remedy if this runtime cannot work on this host; change nothing."""
 
     def observe(self) -> Mapping[str, ObservedComponent]:
         """Every component that this runtime knows or finds running for this cluster, by name; change nothing."""
+
+    def provide(self, components: Iterable[Component]) -> None:
+        """Have on this host what these components are made of: images. Nothing of the cluster changes."""
 
     def define(self, component: Component, digest: str) -> None:
         """Store the component's definition, replacing an older one; what runs goes on running unchanged."""
@@ -51,7 +56,10 @@ class Runtime(Protocol):
         """The last lines of the component's output; empty if there is none."""
 
     def log_path(self, name: str) -> str:
-        """Where the component's output goes."""
+        """Where the component's output goes: a path, or the command that shows it."""
 
     def shutdown(self) -> None:
         """Stop all components and whatever the runtime itself runs for this cluster, in whatever state things are."""
+
+    def purge(self) -> None:
+        """Shut down, and forget all that the runtime keeps of this cluster outside its directory."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +66,7 @@ class BinaryRuntime:
     """
 
     name = "binary"
+    endpoint = ""
 
     def __init__(self, layout: Layout, patience: float = 10.0) -> None:
         self._layout = layout
@@ -101,6 +102,9 @@ class BinaryRuntime:
             elif name in definitions or (program is not None and program.pid):
                 observed[name] = self._resting(name, program, definition)
         return observed
+
+    def provide(self, components: Iterable[Component]) -> None:
+        """Nothing: processes are made of executables, which are there."""
 
     def define(self, component: Component, digest: str) -> None:
         """Store the component's definition; it takes effect when the component's next process starts."""
@@ -221,6 +225,10 @@ class BinaryRuntime:
                 f"Processes of the cluster cannot be ended: {', '.join(str(item.pid) for item in left)}",
                 remedy=processes.UNENDABLE,
             )
+
+    def purge(self) -> None:
+        """As ``shutdown``: everything else of the cluster is in its directory."""
+        self.shutdown()
 
     def _script(self, name: str) -> Path:
         """The file of a definition."""

@@ -98,6 +98,7 @@ def random_params() -> st.SearchStrategy[dict[str, Any]]:
         {},
         optional={
             "name": _names,
+            "runtime": st.sampled_from(["binary", "docker", "podman"]),
             "kube_version": st.sampled_from(["v1.36.3", "1.30.0", "v1.37.0-alpha.1"]),
             "etcd_version": st.sampled_from(["v3.6.5", "3.5.9", "v3.5.11"]),
             "disable": st.lists(st.sampled_from(OPTIONAL_COMPONENTS), unique=True),

@@ -545,3 +545,39 @@ def test_a_circle_is_refused() -> None:
     assert caught.value.option == "depends_on"
     assert "a, b depend on each other" in caught.value.message
     assert caught.value.remedy
+
+
+# In containers.
+
+
+def test_in_containers_all_is_reached_by_name_from_inside_and_on_the_address_from_outside() -> None:
+    spec = spec_of(runtime="docker", bind_address="192.0.2.10")
+    ports = facts_of(spec).ports
+    etcd, apiserver, manager = flags(spec, ETCD), flags(spec, APISERVER), flags(spec, MANAGER)
+    assert etcd["listen-client-urls"] == f"https://0.0.0.0:{ports[ETCD]}"
+    assert etcd["advertise-client-urls"] == apiserver["etcd-servers"] == f"https://etcd:{ports[ETCD]}"
+    assert etcd["listen-metrics-urls"] == f"http://0.0.0.0:{ports['etcd-metrics']}"
+    assert apiserver["bind-address"] == manager["bind-address"] == "0.0.0.0"
+    kubeconfig = file_of(rendered(spec)[MANAGER], "kube-controller-manager.kubeconfig")
+    assert kubeconfig["clusters"][0]["cluster"]["server"] == f"https://kube-apiserver:{ports[APISERVER]}"
+    assert server_url(spec, facts_of(spec)) == f"https://192.0.2.10:{ports[APISERVER]}"
+    # What is published, and where it is asked whether it is ready.
+    assert {port.host for port in rendered(spec)[ETCD].ports} == {"192.0.2.10", "127.0.0.1"}
+    assert all(item.readiness is not None and item.readiness.host in ("192.0.2.10", "127.0.0.1") for item in rendered(spec).values())
+
+
+def test_in_containers_certificates_carry_the_names_beside_the_addresses() -> None:
+    inside, outside = ({item.name: item for item in certificates(spec_of(runtime=name))} for name in ("podman", "binary"))
+    for name, component in (("etcd-server", ETCD), ("kube-apiserver", APISERVER), ("kube-scheduler", SCHEDULER)):
+        assert set(inside[name].names) == {*outside[name].names, component}
+        assert inside[name].addresses == outside[name].addresses
+    assert inside["admin"] == outside["admin"]
+
+
+def test_where_components_write() -> None:
+    layout = facts_of(spec_of()).layout
+    assert {name: item.writes for name, item in rendered(spec_of(kube_audit_policy={})).items() if item.writes} == {
+        ETCD: (str(layout.etcd_data),),
+        APISERVER: (str(layout.logs),),
+    }
+    assert "writes" not in rendered(spec_of())[ETCD].as_dict()

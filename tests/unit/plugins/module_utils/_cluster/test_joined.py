@@ -20,6 +20,7 @@ from ansible_collections.kwok.sim.plugins.module_utils._cluster.joined import (
     access_objects,
     certificates,
     check_declaration,
+    check_program,
     declaration_of,
     expand,
     render,
@@ -291,3 +292,33 @@ def test_what_an_earlier_version_declared_is_understood() -> None:
 @pytest.mark.parametrize("identity", [None, {}, {"groups": ["system:masters"]}])
 def test_no_roles_unless_asked(identity: dict[str, Any] | None) -> None:
     assert access_objects(declaration_of(component_params(identity=identity)), spec_of()) == []
+
+
+def test_in_a_container_it_has_an_image_a_name_and_all_addresses() -> None:
+    given: dict[str, Any] = {
+        **FULL,
+        "image": "example.org/web:1",
+        "args": ["--listen=$(LISTEN_ADDRESS):$(PORT_HTTP_ALT)", "--server=$(SERVER_URL)"],
+    }
+    declaration = declaration_of(component_params(**given))
+    outside, inside = spec_of(), spec_of(runtime="docker")
+    components = [render(declaration, spec, facts_of(spec, **{"web__http-alt": 31001})) for spec in (outside, inside)]
+    port = facts_of(inside).ports["kube-apiserver"]
+    assert [item.args for item in components] == [
+        ("--listen=127.0.0.1:31001", f"--server=https://127.0.0.1:{port}"),
+        ("--listen=0.0.0.0:31001", f"--server=https://kube-apiserver:{port}"),
+    ]
+    assert [item.image for item in components] == [None, "example.org/web:1"]
+    assert [item.executable is None for item in components] == [False, True]
+    assert components[0].ports == components[1].ports
+    assert components[1].writes == (f"{ROOT}/components/web",)
+    serving = [next(item for item in certificates(declaration, spec) if item.usages == ("server",)) for spec in (outside, inside)]
+    assert set(serving[1].names) - set(serving[0].names) == {"web"}
+
+
+def test_what_each_runtime_needs() -> None:
+    declaration = declaration_of(component_params(executable=None, image="example.org/web:1"))
+    check_program(declaration, spec_of(runtime="podman"))
+    with pytest.raises(SimError, match="is required by the runtime binary") as caught:
+        check_program(declaration, spec_of())
+    assert caught.value.option == "executable"

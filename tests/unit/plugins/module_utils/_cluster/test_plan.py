@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
@@ -74,6 +74,7 @@ class FakeRuntime:
     failed: set[str] = field(default_factory=set)
     journal: list[str] = field(default_factory=list)
     pids: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+    endpoint: str = ""
 
     def check(self) -> None:
         """Works everywhere."""
@@ -121,6 +122,12 @@ class FakeRuntime:
         return f"/log/{name}"
 
     def shutdown(self) -> None:
+        self.processes.clear()
+
+    def provide(self, components: Iterable[Component]) -> None:
+        """Needs nothing."""
+
+    def purge(self) -> None:
         self.processes.clear()
 
 

@@ -103,3 +103,8 @@ def test_who_listens_and_who_can_be_found(listener: socket.socket) -> None:
     assert ports.is_known("localhost")
     assert ports.is_known("::1")
     assert not ports.is_known("nowhere.invalid")
+
+
+def test_what_is_loopback() -> None:
+    assert [host for host in ("127.0.0.1", "127.1.2.3", "::1", "localhost") if not ports.is_loopback(host)] == []
+    assert [host for host in ("0.0.0.0", "192.0.2.1", "::", "jaeger", "localhost.example.org", "") if ports.is_loopback(host)] == []
