@@ -219,7 +219,8 @@ def test_directory_reached_through_a_link(runtime: BinaryRuntime, layout: Layout
     link.symlink_to(layout.base_dir)
     other = BinaryRuntime(Layout(link, "c"))
     kill(supervisord_pid(layout))
-    assert other.observe()["a"].status == "failed"
+    # Its process may be one of supervisord's still, about to become the program.
+    until(lambda: other.observe()["a"].status == "failed")
     other.start("a")
     assert runtime.observe()["a"].status == "running"
     other.shutdown()
