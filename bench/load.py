@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -62,6 +62,14 @@ def pod(number: int, nodes: int, prefix: str = "pod") -> Object:
             "automountServiceAccountToken": False,
         },
     }
+
+
+def pods_on(nodes: Sequence[str], count: int, prefix: str) -> list[Object]:
+    """Pods that are bound to these nodes, evenly."""
+    made = [pod(number, len(nodes), prefix) for number in range(count)]
+    for number, item in enumerate(made):
+        item["spec"]["nodeName"] = nodes[number % len(nodes)]
+    return made
 
 
 async def each(work: Iterable[Callable[[], Any]], requests: int = REQUESTS) -> None:

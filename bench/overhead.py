@@ -13,7 +13,7 @@ import statistics
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from kwok_controller.kube.resources import NAMESPACES, NODES, PODS
 
 from .cluster import Cluster, settle
 from .controller import Report
-from .load import NAMESPACE, Stopwatch, create, delete_pods, pod, running_pods
+from .load import NAMESPACE, Stopwatch, create, delete_pods, pods_on, running_pods
 
 WITH, WITHOUT = "with the stack", "without"
 NAME = "overhead"
@@ -119,9 +119,7 @@ async def _load(cluster: Cluster, pods: int) -> Load:
 
 async def _pods(client: Client, nodes: Sequence[str], count: int, prefix: str) -> float:
     """Pods Running per second; they are gone at the end."""
-    made = [pod(number, len(nodes), prefix) for number in range(count)]
-    for number, item in enumerate(made):
-        item["spec"]["nodeName"] = nodes[number % len(nodes)]
+    made = pods_on(nodes, count, prefix)
     async with running_pods(client) as running:
         watch = Stopwatch()
         await create(client, PODS, made)
@@ -134,11 +132,9 @@ async def _pods(client: Client, nodes: Sequence[str], count: int, prefix: str) -
 
 def median(loads: Sequence[Load]) -> Load:
     """Each figure's median."""
-    rate = statistics.median(load.pods_per_s for load in loads)
-    return replace(
-        loads[0],
-        pods_per_s=rate,
-        cpu_ms_per_pod={name: statistics.median(load.cpu_ms_per_pod[name] for load in loads) for name in loads[0].cpu_ms_per_pod},
+    return Load(
+        statistics.median(load.pods_per_s for load in loads),
+        {name: statistics.median(load.cpu_ms_per_pod[name] for load in loads) for name in loads[0].cpu_ms_per_pod},
     )
 
 

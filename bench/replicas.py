@@ -18,7 +18,7 @@ from kwok_controller.kube.watch import Change, watch
 
 from .audit import POLICY, Writes, read
 from .controller import Bed, Controller, Report, bed, telling
-from .load import LEASE_NAMESPACE, Object, Stopwatch, clear, create, node, pod, ready_nodes, running_pods, warm_up
+from .load import LEASE_NAMESPACE, Object, Stopwatch, clear, create, node, pods_on, ready_nodes, running_pods, warm_up
 
 Figures = dict[str, Any]
 
@@ -98,20 +98,13 @@ async def _run(
     async with bed(work, executables, kube_audit_policy=POLICY) as ground:
         for round_number, count in enumerate(counts):
             machines = [node(round_number * NODES_APART + number) for number in range(nodes)]
-            loads = [_pods(machines, pods, f"round{round_number}-{part}") for part in range(2 if count > 1 else 1)]
+            loads = [pods_on(_names(machines), pods, f"round{round_number}-{part}") for part in range(2 if count > 1 else 1)]
             figures[count] = await measure(ground, count, machines, loads, report)
             node_names += _names(machines)
             pod_names += [name for load in loads for name in _names(load)]
         writes = Writes(read(ground.cluster.directory / "logs"))
     report(f"audit log: {writes.leases} writes of Leases")
     return figures, {**writes.nodes_not_once(node_names), **writes.pods_not_once(pod_names)}
-
-
-def _pods(machines: Sequence[Object], count: int, prefix: str) -> list[Object]:
-    made = [pod(number, len(machines), prefix) for number in range(count)]
-    for number, item in enumerate(made):
-        item["spec"]["nodeName"] = machines[number % len(machines)]["metadata"]["name"]
-    return made
 
 
 def _names(items: Iterable[Object]) -> list[str]:

@@ -753,16 +753,11 @@ class ClusterLeases:
 
     async def create(self, body: bytes) -> bytes:
         """POST."""
-        return await self._client.request(
-            "POST", self._collection, body=body, params=UNVALIDATED, timeout=REQUEST_TIMEOUT_S, verb="create", resource="leases"
-        )
+        return await self._request("POST", self._collection, "create", body=body, params=UNVALIDATED)
 
     async def update(self, name: str, body: bytes) -> bytes:
         """PUT."""
-        path = LEASES.path(NAMESPACE, name)
-        return await self._client.request(
-            "PUT", path, body=body, params=UNVALIDATED, timeout=REQUEST_TIMEOUT_S, verb="update", resource="leases"
-        )
+        return await self._request("PUT", LEASES.path(NAMESPACE, name), "update", body=body, params=UNVALIDATED)
 
     async def get(self, name: str) -> bytes:
         """GET."""
